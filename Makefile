@@ -1,0 +1,70 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test test-all check fix proto golden docs bench image clean lock
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+GENERATORS := .venv-proto/.ready
+
+help: ## Print this list.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(READY) ## Make the virtual environment with the locked dependencies.
+
+$(READY): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(GENERATORS): requirements/proto.txt
+	$(PYTHON) -m venv .venv-proto
+	.venv-proto/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/proto.txt
+	@touch $@
+
+demo: $(READY) ## Run simulator and gateway, and print three commands to try.
+	$(BIN)/qwen-grpc demo
+
+serve: $(READY) ## Run the gateway with the settings of the environment.
+	$(BIN)/qwen-grpc serve
+
+test: $(READY) ## Run all tests.
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-all: test ## The same; there is no test that CI runs and you cannot.
+
+check: $(READY) $(GENERATORS) ## Format, lint, types, import rules, proto rules, generated files; fails on any difference.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking proto --against proto/base.binpb --config buf.yaml
+	scripts/fresh.sh
+
+fix: $(READY) ## Format, and mend what can be mended by itself.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write
+
+proto: $(READY) $(GENERATORS) ## Write the generated code from proto/.
+	scripts/generate.sh
+
+golden: $(READY) ## Write the expected halves of the golden cases anew.
+	GOLDEN=write $(BIN)/pytest -q -p no:randomly tests/golden
+
+docs: $(READY) ## Write the tables in README and docs anew.
+	$(BIN)/python scripts/tables.py
+
+bench: $(READY) ## Measure CPU per delta and per request beside a plain proxy.
+	$(BIN)/python -m benchmarks
+
+image: ## Build the container image.
+	docker build -t qwen-grpc .
+
+lock: $(READY) ## Lock the dependencies anew.
+	scripts/lock.sh
+
+clean: ## Remove what the targets above made.
+	rm -rf .venv .venv-proto .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist

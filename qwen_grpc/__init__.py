@@ -1,0 +1,3 @@
+"""The gateway to Qwen whose public contract is streaming gRPC."""
+
+__version__ = "0.1.0"

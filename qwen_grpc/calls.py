@@ -1,0 +1,62 @@
+"""The call that is being served, for whoever has something to say about it."""
+
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from grpc import StatusCode
+from grpc.aio import ServicerContext
+
+Metadata = Sequence[tuple[str, str | bytes]]
+Context = ServicerContext[Any, Any]
+
+_request_id = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+@dataclass(slots=True)
+class Call:
+    """One RPC: what is known when it starts, and what its log line will tell."""
+
+    method: str
+    context: Context
+    metadata: dict[str, str | bytes]
+    request_id: str
+    streams: bool
+    started_at: float = field(default_factory=time.monotonic)
+    first_at: float = 0.0
+    messages: int = 0
+    code: StatusCode = StatusCode.OK
+    reason: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def count(self) -> None:
+        """Counts a message that is about to be sent."""
+        self.first_at = self.first_at or time.monotonic()
+        self.messages += 1
+
+
+_current: ContextVar[Call] = ContextVar("call")
+
+
+def begin(method: str, context: Context, *, streams: bool) -> Call:
+    """Makes the record of a call and the current one of this task."""
+    metadata = dict(context.invocation_metadata() or ())
+    call = Call(method, context, metadata, _id_of(metadata), streams)
+    _current.set(call)
+    return call
+
+
+def _id_of(metadata: dict[str, str | bytes]) -> str:
+    given = metadata.get("x-request-id")
+    return given if isinstance(given, str) and _request_id.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+
+
+async def announce(context: Context, *, model: str, upstream: str) -> None:
+    """Tells client and log which model at which upstream answers; sends the initial metadata."""
+    call = _current.get()
+    call.facts |= {"model": model, "upstream": upstream}
+    await context.send_initial_metadata((("x-request-id", call.request_id), ("x-qwen-model", model)))

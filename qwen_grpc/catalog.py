@@ -1,0 +1,155 @@
+"""Model names: from what a caller writes to what an upstream knows.
+
+A name is a base and a suffix. The base is an id of the upstream or a family
+name such as `qwen-max`, which stands for the newest id of that line; the
+suffix asks for a mode. A variant is offered when its base model can do it.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from qwen_grpc.errors import ModelNotFound, Unsupported
+from qwen_grpc.v1.models_pb2 import (
+    CAPABILITY_CHAT,
+    CAPABILITY_DEEP_RESEARCH,
+    CAPABILITY_IMAGE_EDIT,
+    CAPABILITY_IMAGE_GENERATION,
+    CAPABILITY_SEARCH,
+    CAPABILITY_THINKING,
+    CAPABILITY_VIDEO_GENERATION,
+    Capability,
+    Model,
+)
+
+
+class Mode(Enum):
+    """What a suffix asks for."""
+
+    CHAT = ""
+    THINKING = "-thinking"
+    NO_THINKING = "-no-thinking"
+    SEARCH = "-search"
+    THINKING_SEARCH = "-thinking-search"
+    DEEP_RESEARCH = "-deep-research"
+    IMAGE = "-image"
+    IMAGE_EDIT = "-image-edit"
+    VIDEO = "-video"
+
+
+NEEDS: Mapping[Mode, tuple[Capability, ...]] = {
+    Mode.CHAT: (CAPABILITY_CHAT,),
+    Mode.THINKING: (CAPABILITY_CHAT, CAPABILITY_THINKING),
+    Mode.NO_THINKING: (CAPABILITY_CHAT, CAPABILITY_THINKING),
+    Mode.SEARCH: (CAPABILITY_CHAT, CAPABILITY_SEARCH),
+    Mode.THINKING_SEARCH: (CAPABILITY_CHAT, CAPABILITY_THINKING, CAPABILITY_SEARCH),
+    Mode.DEEP_RESEARCH: (CAPABILITY_DEEP_RESEARCH,),
+    Mode.IMAGE: (CAPABILITY_IMAGE_GENERATION,),
+    Mode.IMAGE_EDIT: (CAPABILITY_IMAGE_EDIT,),
+    Mode.VIDEO: (CAPABILITY_VIDEO_GENERATION,),
+}
+
+# Modes that this version serves. The others are known, and refused by name.
+SERVED = (Mode.CHAT, Mode.THINKING, Mode.NO_THINKING, Mode.SEARCH, Mode.THINKING_SEARCH)
+
+_TAIL = re.compile(r"-(latest|\d{4})$")
+_ALIAS_TAILS = ("-latest", "-0428")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A caller's model name, understood."""
+
+    asked: str
+    model: Model
+    mode: Mode
+
+    @property
+    def id(self) -> str:
+        """The upstream's own id."""
+        return self.model.id
+
+    @property
+    def thinking(self) -> bool | None:
+        """Whether the name asks to think; None when it does not say."""
+        if self.mode in (Mode.THINKING, Mode.THINKING_SEARCH):
+            return True
+        return False if self.mode is Mode.NO_THINKING else None
+
+    def described(self) -> Model:
+        """The model under the name that was asked for."""
+        return _variant(self.asked.removesuffix(self.mode.value), self.model, self.mode)
+
+    @property
+    def search(self) -> bool:
+        """Whether the name asks for web search."""
+        return self.mode in (Mode.SEARCH, Mode.THINKING_SEARCH)
+
+
+def resolve(asked: str, models: Sequence[Model], families: Mapping[str, Sequence[str]]) -> ResolvedModel:
+    """Finds the model and the mode that a name stands for.
+
+    Raises `ModelNotFound` with near names, and `Unsupported` when the model
+    exists and cannot do what the suffix asks.
+    """
+    known = {model.id: model for model in models}
+    for mode in sorted(Mode, key=lambda mode: -len(mode.value)):
+        base = asked.removesuffix(mode.value) if mode.value else asked
+        model = _base_model(base, known, families) if mode is Mode.CHAT or base != asked else None
+        if model is not None:
+            return _offered(ResolvedModel(asked, model, mode))
+    raise ModelNotFound(_unknown(asked, listed(models, families)))
+
+
+def _base_model(base: str, known: Mapping[str, Model], families: Mapping[str, Sequence[str]]) -> Model | None:
+    if base in known:
+        return known[base]
+    family = base if base in families else _TAIL.sub("", base)
+    return next((known[id_] for id_ in families.get(family, ()) if id_ in known), None)
+
+
+def _offered(resolved: ResolvedModel) -> ResolvedModel:
+    if resolved.mode not in SERVED:
+        raise Unsupported(f"{resolved.asked!r} asks for {resolved.mode.value[1:]}, which this version does not serve")
+    missing = [need for need in NEEDS[resolved.mode] if need not in resolved.model.capabilities]
+    if missing:
+        words = ", ".join(Capability.Name(need).removeprefix("CAPABILITY_").lower() for need in missing)
+        raise Unsupported(f"{resolved.asked!r}: the model {resolved.id!r} does not offer {words}")
+    return resolved
+
+
+def _unknown(asked: str, offered: Iterable[Model]) -> str:
+    near = difflib.get_close_matches(asked, [model.id for model in offered], n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+    return f"unknown model {asked[:80]!r}{hint} GET /v1/models (ListModels) lists all"
+
+
+def listed(models: Sequence[Model], families: Mapping[str, Sequence[str]]) -> list[Model]:
+    """All names that work: the upstream's ids, the families, and their variants."""
+    known = {model.id: model for model in models}
+    bases = [(model.id, model) for model in models]
+    for family in families:
+        model = _base_model(family, known, families)
+        if model is not None and family not in known:
+            bases += [
+                (name, model) for name in (family, *(family + tail for tail in _ALIAS_TAILS)) if name not in known
+            ]
+    return [_variant(name, model, mode) for name, model in bases for mode in _modes(name, model)]
+
+
+def _modes(name: str, model: Model) -> list[Mode]:
+    # Dated and `-latest` forms are listed as they are, without variants of their own.
+    modes = (Mode.CHAT,) if name.endswith(_ALIAS_TAILS) else SERVED
+    return [mode for mode in modes if all(need in model.capabilities for need in NEEDS[mode])]
+
+
+def _variant(name: str, model: Model, mode: Mode) -> Model:
+    variant = Model()
+    variant.CopyFrom(model)
+    variant.id = name + mode.value
+    if variant.id != model.id:
+        variant.base_model_id = model.id
+        variant.ClearField("upstream_json")
+    return variant

@@ -1,0 +1,21 @@
+"""The commands of `qwen-grpc`: the one place where the gRPC and the REST world meet."""
+
+import typer
+
+from qwen_grpc.cli.demo import demo
+from qwen_grpc.cli.doctor import doctor
+from qwen_grpc.cli.serve import serve
+from qwen_grpc.cli.simulate import simulate
+from qwen_grpc.cli.token import app as token
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A gateway to Qwen: streaming gRPC, with OpenAI-compatible REST in front.",
+)
+app.command()(serve)
+app.command()(simulate)
+app.command()(demo)
+app.command()(doctor)
+app.add_typer(token, name="token", help="Credentials: inspect, pack, import.")

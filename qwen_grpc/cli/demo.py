@@ -1,0 +1,63 @@
+"""`qwen-grpc demo`."""
+
+from typing import Annotated
+
+import typer
+
+from qwen_grpc.cli.gateway import open_gateway
+from qwen_grpc.cli.running import Stop, run, say
+from qwen_grpc.credentials import WebSession, pack
+from qwen_grpc.logs import configure
+from qwen_grpc.settings import Settings, load
+from qwen_grpc.simulator import Behaviour, make_refresh_token, make_token, running
+from rest_shim.settings import ShimSettings
+
+PACE_S = 0.05
+_TRY = """
+Try it, in another terminal (there is no account and no network behind it, only the simulator):
+
+  1  REST, streamed
+     curl -N {rest}/v1/chat/completions \\
+       -H 'authorization: Bearer {token}' -H 'content-type: application/json' \\
+       -d '{{"model":"qwen-max","stream":true,"messages":[{{"role":"user","content":"Hello from curl"}}]}}'
+
+  2  the OpenAI SDK
+     OPENAI_BASE_URL={rest}/v1 OPENAI_API_KEY={token} \\
+       .venv/bin/python examples/openai_sdk.py
+
+  3  gRPC
+     .venv/bin/buf curl --http2-prior-knowledge --protocol grpc -H 'authorization: Bearer {token}' \\
+       -d '{{"model":"qwen-max-thinking","messages":[{{"role":"ROLE_USER","content":"Hello from gRPC"}}]}}' \\
+       http://{grpc}/qwen.v1.ChatService/StreamChat
+
+Ctrl-C ends the demo.
+"""
+
+
+def demo(
+    port: Annotated[int | None, typer.Option(help="Port of the REST door (PORT).")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="Port of the gRPC server (GRPC_PORT).")] = None,
+) -> None:
+    """Run simulator and gateway together, and print three commands to try."""
+    run(_demo(port, grpc_port))
+
+
+async def _demo(port: int | None, grpc_port: int | None) -> None:
+    stop = Stop()
+    async with running(behaviour=Behaviour(pace_s=PACE_S)) as simulator:
+        to_simulator = {"qwen_base_url": simulator.url, "qwen_auth_url": simulator.url}
+        settings = load(Settings, None, grpc_port=grpc_port, **to_simulator)
+        shim = load(ShimSettings, None, port=port)
+        configure(settings.log_level, settings.log_format)
+        async with open_gateway(settings, shim) as gateway:
+            assert gateway.rest is not None
+            rest, grpc = f"http://{shim.host}:{gateway.rest.port}", f"{settings.grpc_host}:{gateway.grpc_port}"
+            say(_TRY.format(rest=rest, grpc=grpc, token=demo_credential()))
+            await stop.asked()
+            await stop.unless_urged(gateway.drain())
+
+
+def demo_credential() -> str:
+    """A credential that only the simulator takes."""
+    user = "00000000-0000-4000-8000-00000000de30"
+    return pack(WebSession(token=make_token(user), refresh_token=make_refresh_token(user)))

@@ -1,0 +1,239 @@
+"""What can go wrong, as one class per reason.
+
+    QwenError
+    ├── the caller     TokenMissing TokenMalformed InvalidParameter ModelNotFound NotFound Unsupported
+    │                  ContextLength ContentFiltered TooLarge ClientDeadline
+    ├── the account    CredentialExpired AccessDenied UpstreamChallenge QuotaExhausted RateLimited ChatBusy
+    ├── the upstream   UpstreamConnect UpstreamTls UpstreamError (UpstreamCrashed) UpstreamUnavailable
+    │                  UpstreamRedirect UpstreamHeadersTimeout UpstreamTtfbTimeout UpstreamIdleTimeout
+    │                  UpstreamTruncated UpstreamProtocol UpstreamEmpty
+    └── the gateway    Overloaded ShuttingDown Internal
+
+Every class names its gRPC code and its reason, which is the word of
+`qwen.v1.ErrorReason`. Messages are written by us and safe to show: they say
+what happened, what was expected and what to do, and never hold an upstream's
+own text, a prompt or a credential.
+"""
+
+from typing import ClassVar
+
+from grpc import StatusCode
+
+DOMAIN = "qwen.v1"
+
+
+class QwenError(Exception):
+    """A failure that the caller may see as it is.
+
+    `retry_after` is a number of seconds; `field` is the path of the request
+    field that is wrong, such as `messages[2].role`; `facts` are further words
+    for the error's metadata.
+    """
+
+    code: ClassVar[StatusCode] = StatusCode.INTERNAL
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, field: str = "", **facts: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+        self.field = field
+        self.facts = facts
+
+
+# -- the caller ---------------------------------------------------------------------------------------------------
+
+
+class TokenMissing(QwenError):
+    """No credential came with the call."""
+
+    code, reason = StatusCode.UNAUTHENTICATED, "TOKEN_MISSING"
+
+
+class TokenMalformed(QwenError):
+    """The credential does not decode, or holds bytes that no header may carry."""
+
+    code, reason = StatusCode.UNAUTHENTICATED, "TOKEN_MALFORMED"
+
+
+class InvalidParameter(QwenError):
+    """A field of the request is wrong."""
+
+    code, reason = StatusCode.INVALID_ARGUMENT, "INVALID_PARAMETER"
+
+
+class ModelNotFound(QwenError):
+    """No upstream has this model."""
+
+    code, reason = StatusCode.NOT_FOUND, "MODEL_NOT_FOUND"
+
+
+class NotFound(QwenError):
+    """No such chat, job or file, or it is somebody else's."""
+
+    code, reason = StatusCode.NOT_FOUND, "NOT_FOUND"
+
+
+class Unsupported(QwenError):
+    """Neither the upstream nor this version can do that."""
+
+    code, reason = StatusCode.UNIMPLEMENTED, "UNSUPPORTED"
+
+
+class ContextLength(QwenError):
+    """The prompt is longer than the model or the upstream takes."""
+
+    code, reason = StatusCode.INVALID_ARGUMENT, "CONTEXT_LENGTH"
+
+
+class ContentFiltered(QwenError):
+    """The upstream refused the content before it wrote any text."""
+
+    code, reason = StatusCode.INVALID_ARGUMENT, "CONTENT_FILTERED"
+
+
+class TooLarge(QwenError):
+    """The request is over the gateway's size limit."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "TOO_LARGE"
+
+
+class ClientDeadline(QwenError):
+    """The caller's own deadline passed."""
+
+    code, reason = StatusCode.DEADLINE_EXCEEDED, "CLIENT_DEADLINE"
+
+
+# -- the account --------------------------------------------------------------------------------------------------
+
+
+class CredentialExpired(QwenError):
+    """The upstream no longer accepts the credential."""
+
+    code, reason = StatusCode.UNAUTHENTICATED, "CREDENTIAL_EXPIRED"
+
+
+class AccessDenied(QwenError):
+    """The account may not use this model or feature."""
+
+    code, reason = StatusCode.PERMISSION_DENIED, "ACCESS_DENIED"
+
+
+class UpstreamChallenge(QwenError):
+    """A bot check stands before the upstream; only a person may pass it."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "UPSTREAM_CHALLENGE"
+
+
+class QuotaExhausted(QwenError):
+    """The account's quota is used up for hours."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXHAUSTED"
+
+
+class RateLimited(QwenError):
+    """The upstream asked this account to slow down."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED"
+
+
+class ChatBusy(QwenError):
+    """An answer is still being made in the same stored chat."""
+
+    code, reason = StatusCode.ABORTED, "CHAT_BUSY"
+
+
+# -- the upstream -------------------------------------------------------------------------------------------------
+
+
+class UpstreamConnect(QwenError):
+    """The upstream cannot be reached."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_CONNECT"
+
+
+class UpstreamTls(QwenError):
+    """The upstream's certificate is not valid."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_TLS"
+
+
+class UpstreamError(QwenError):
+    """The upstream says that it failed."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_ERROR"
+
+
+class UpstreamCrashed(UpstreamError):
+    """The upstream answered 500."""
+
+    code = StatusCode.INTERNAL
+
+
+class UpstreamUnavailable(QwenError):
+    """The upstream answered 502, 503 or 504."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"
+
+
+class UpstreamRedirect(QwenError):
+    """The upstream sent us elsewhere; credentials do not follow."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_REDIRECT"
+
+
+class UpstreamHeadersTimeout(QwenError):
+    """The upstream took the request and sent no response headers in time."""
+
+    code, reason = StatusCode.DEADLINE_EXCEEDED, "UPSTREAM_HEADERS_TIMEOUT"
+
+
+class UpstreamTtfbTimeout(QwenError):
+    """The upstream sent headers and then no first event in time."""
+
+    code, reason = StatusCode.DEADLINE_EXCEEDED, "UPSTREAM_TTFB_TIMEOUT"
+
+
+class UpstreamIdleTimeout(QwenError):
+    """The upstream fell silent in the middle of an answer."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_IDLE_TIMEOUT"
+
+
+class UpstreamTruncated(QwenError):
+    """The upstream's stream ended without a finish reason."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_TRUNCATED"
+
+
+class UpstreamProtocol(QwenError):
+    """The upstream sent something that its protocol does not have."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_PROTOCOL"
+
+
+class UpstreamEmpty(QwenError):
+    """The upstream answered with nothing."""
+
+    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_EMPTY"
+
+
+# -- the gateway --------------------------------------------------------------------------------------------------
+
+
+class Overloaded(QwenError):
+    """The gateway's own limit on parallel work was reached."""
+
+    code, reason = StatusCode.UNAVAILABLE, "OVERLOADED"
+
+
+class ShuttingDown(QwenError):
+    """The gateway is draining."""
+
+    code, reason = StatusCode.UNAVAILABLE, "SHUTTING_DOWN"
+
+
+class Internal(QwenError):
+    """A bug of ours; the text is neutral and the log has the rest."""
+
+    code, reason = StatusCode.INTERNAL, "INTERNAL"

@@ -1,0 +1,105 @@
+"""Hands messages from one task to another on the same event loop."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import grpc.aio
+
+EOF = grpc.aio.EOF
+
+
+class Slot:
+    """One direction of a call: a place for one message, and a writer who waits with the next.
+
+    An `asyncio.Queue` would do the same at several times the cost, and this is
+    passed once per streamed token. One task writes and one task reads.
+    """
+
+    __slots__ = ("_loop", "_messages", "_reader", "_writer", "ended")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.ended = False
+        self._loop = loop
+        # The first is in the slot; a second belongs to a writer who waits for the first to be taken.
+        self._messages: deque[Any] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing will ever be read again."""
+        return self.ended and not self._messages
+
+    def offer(self, message: Any) -> asyncio.Future[None] | None:
+        """Puts a message down; returns what the writer must await before the next, or None for nothing.
+
+        A message offered after the end goes nowhere, as one sent to a finished call does.
+
+        Raises:
+            UsageError: when an earlier write has not come to its turn.
+
+        """
+        messages = self._messages
+        if self.ended:
+            return None
+        if len(messages) > 1:
+            raise grpc.aio.UsageError("an earlier write of this call still waits: await it before the next one")
+        messages.append(message)
+        _wake(self._reader)
+        if len(messages) == 1:
+            return None
+        self._writer = self._loop.create_future()
+        return self._writer
+
+    async def take(self) -> Any:
+        """Returns the next message, or `grpc.aio.EOF` after the end.
+
+        Raises:
+            UsageError: when another task reads already.
+
+        """
+        messages = self._messages
+        if not messages:
+            if not self.ended:
+                await self._arrival()
+            if not messages:
+                return EOF
+        message = messages.popleft()
+        if messages:
+            _wake(self._writer)
+        return message
+
+    def end(self) -> None:
+        """Says that no message follows; what is there can still be read."""
+        self.ended = True
+        _wake(self._reader)
+
+    def abandon(self) -> None:
+        """Ends, forgets what was not read, and lets the writer go on."""
+        self._messages.clear()
+        self.end()
+        _wake(self._writer)
+
+    def __aiter__(self) -> "Slot":
+        return self
+
+    async def __anext__(self) -> Any:
+        message = await self.take()
+        if message is EOF:
+            raise StopAsyncIteration
+        return message
+
+    async def _arrival(self) -> None:
+        if self._reader is not None:
+            raise grpc.aio.UsageError("another task reads this call already: one read at a time")
+        self._reader = self._loop.create_future()
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+
+
+def _wake(sleeper: asyncio.Future[None] | None) -> None:
+    if sleeper is not None and not sleeper.done():
+        sleeper.set_result(None)

@@ -1,0 +1,41 @@
+"""Refuses calls without a credential before anything of them is read."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from grpc.aio import ServerInterceptor
+
+from qwen_grpc.calls import Context
+from qwen_grpc.errors import TokenMissing
+from qwen_grpc.interceptors.around import OURS, Continuation, Handler
+
+# Models are public; the token services may be given the credential in the request.
+OPEN = (f"{OURS}ModelsService/", f"{OURS}TokensService/")
+CREDENTIAL_KEYS = ("authorization", "x-api-key")
+
+
+class Admission(ServerInterceptor):
+    """Answers a call without credential by a handler that streams its request, whatever the call's shape.
+
+    The usual unary handler would make the server receive the whole request
+    first: for a refused upload of 60 MiB that is 60 MiB of memory.
+    """
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """Passes the call on, or refuses it unread."""
+        method, metadata = handler_call_details.method, handler_call_details.invocation_metadata or ()
+        if not method.startswith(OURS) or method.startswith(OPEN):
+            return await continuation(handler_call_details)
+        if any(key in CREDENTIAL_KEYS and value for key, value in metadata):
+            return await continuation(handler_call_details)
+        return grpc.stream_stream_rpc_method_handler(_refuse)
+
+
+async def _refuse(request: Any, context: Context) -> AsyncIterator[Any]:
+    raise TokenMissing(
+        "no credential came with the call: send `authorization: Bearer …` (docs/credentials.md names the forms)"
+    )
+    yield  # makes this the generator that a streaming handler has to be

@@ -1,0 +1,73 @@
+"""Lifts async context managers around calls of any shape."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, TypeAlias
+
+import grpc
+from grpc.aio import ServerInterceptor
+
+from qwen_grpc.calls import Call, Context, begin
+
+Scope = Callable[[Call], AbstractAsyncContextManager[None]]
+Handler: TypeAlias = Any  # grpc.RpcMethodHandler, which is generic for type checkers only
+Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+
+OURS = "/qwen.v1."
+
+
+class Around(ServerInterceptor):
+    """Runs scopes around every call of our services, the first one outermost."""
+
+    def __init__(self, *scopes: Scope) -> None:
+        self._scopes = scopes
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """Replaces the handler by one that runs inside the scopes."""
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith(OURS):
+            return handler
+        return self._lifted(handler, handler_call_details.method)
+
+    def _lifted(self, handler: Any, method: str) -> Handler:
+        serializers = (handler.request_deserializer, handler.response_serializer)
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method), *serializers)
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream, method), *serializers)
+        if handler.stream_unary:
+            return grpc.stream_unary_rpc_method_handler(self._unary(handler.stream_unary, method), *serializers)
+        return grpc.stream_stream_rpc_method_handler(self._stream(handler.stream_stream, method), *serializers)
+
+    def _unary(self, serve: Callable[..., Any], method: str) -> Callable[..., Any]:
+        async def run(request: Any, context: Context) -> Any:
+            async with self._scoped(begin(method, context, streams=False)):
+                return await serve(request, context)
+
+        return run
+
+    def _stream(self, serve: Callable[..., Any], method: str) -> Callable[..., Any]:
+        async def run(request: Any, context: Context) -> AsyncIterator[Any]:
+            call = begin(method, context, streams=True)
+            async with self._scoped(call):
+                async for message in serve(request, context):
+                    call.count()
+                    yield message
+
+        return run
+
+    def _scoped(self, call: Call) -> AbstractAsyncContextManager[Any]:
+        return _Scoped(self._scopes, call)
+
+
+class _Scoped(AsyncExitStack):
+    def __init__(self, scopes: tuple[Scope, ...], call: Call) -> None:
+        super().__init__()
+        self._scopes, self._call = scopes, call
+
+    async def __aenter__(self) -> "_Scoped":
+        for scope in self._scopes:
+            await self.enter_async_context(scope(self._call))
+        return self

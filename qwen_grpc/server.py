@@ -1,0 +1,147 @@
+"""Puts the server together: one registration, one list of interceptors, two ways in."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from grpc.aio import ServerInterceptor
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
+
+from qwen_grpc.inprocess import InProcessChannel
+from qwen_grpc.interceptors.admission import Admission
+from qwen_grpc.interceptors.around import Around
+from qwen_grpc.interceptors.drain import Drain
+from qwen_grpc.interceptors.limits import Limit, default_deadline
+from qwen_grpc.interceptors.observe import observe
+from qwen_grpc.interceptors.translate_errors import translate_errors
+from qwen_grpc.services.chat import ChatService
+from qwen_grpc.services.models import ModelsService
+from qwen_grpc.services.tokens import TokensService
+from qwen_grpc.services.unserved import Unserved
+from qwen_grpc.settings import BadSettings, Settings
+from qwen_grpc.upstreams.base import Upstreams
+from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Keeping, Site
+from qwen_grpc.v1 import (
+    chat_pb2_grpc,
+    chats_pb2,
+    chats_pb2_grpc,
+    files_pb2,
+    files_pb2_grpc,
+    images_pb2,
+    images_pb2_grpc,
+    models_pb2_grpc,
+    tokens_pb2_grpc,
+    videos_pb2,
+    videos_pb2_grpc,
+)
+
+MIB = 1 << 20
+# What a call that was cut gets to send its status.
+LAST_WORDS_S = 1.0
+
+OPTIONS: dict[str, int] = {
+    # A compressed credential has up to 14 KiB; grpc's own 8 KiB soft limit drops larger ones at random.
+    "grpc.max_metadata_size": 65_536,
+    "grpc.absolute_max_metadata_size": 131_072,
+    # Images travel inline up to 16 MiB; the default of 4 MiB would refuse them.
+    "grpc.max_receive_message_length": 32 * MIB,
+    "grpc.max_send_message_length": -1,
+    # Finds dead peers; the defaults are two hours and off.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.keepalive_permit_without_calls": 1,
+    # Clients may ping a silent stream this often; the default of five minutes ends it with too_many_pings.
+    "grpc.http2.min_ping_interval_without_data_ms": 10_000,
+    "grpc.http2.max_pings_without_data": 0,
+    "grpc.max_connection_idle_ms": 900_000,
+    "grpc.max_concurrent_streams": 1_000,
+    # Silent connections are closed after ten seconds instead of a minute.
+    "grpc.server_handshake_timeout_ms": 10_000,
+    # The default lets a second server start on a taken port without an error; workers ask for it.
+    "grpc.so_reuseport": 0,
+}
+
+HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+SERVED = ("qwen.v1.ModelsService", "qwen.v1.ChatService", "qwen.v1.TokensService")
+UNSERVED = (
+    (images_pb2_grpc.add_ImagesServiceServicer_to_server, images_pb2.DESCRIPTOR.services_by_name["ImagesService"]),
+    (videos_pb2_grpc.add_VideosServiceServicer_to_server, videos_pb2.DESCRIPTOR.services_by_name["VideosService"]),
+    (chats_pb2_grpc.add_ChatsServiceServicer_to_server, chats_pb2.DESCRIPTOR.services_by_name["ChatsService"]),
+    (files_pb2_grpc.add_FilesServiceServicer_to_server, files_pb2.DESCRIPTOR.services_by_name["FilesService"]),
+)
+
+
+class Server:
+    """The services on an in-process channel, and on a gRPC port once `listen` was called."""
+
+    def __init__(self, upstreams: Upstreams, settings: Settings, *, reuse_port: bool = False) -> None:
+        self._drain = Drain()
+        interceptors = self._interceptors(settings, self._drain)
+        options = OPTIONS | {"grpc.so_reuseport": int(reuse_port)}
+        self._settings = settings
+        self._health = health.HealthServicer()
+        self._grpc = grpc.aio.server(interceptors=interceptors, options=list(options.items()))
+        self.channel = InProcessChannel(interceptors)
+        for way_in in (self._grpc, self.channel):
+            self._register(way_in, upstreams)
+        names = (*SERVED, *(service.full_name for _, service in UNSERVED), HEALTH)
+        reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self._grpc)
+
+    @staticmethod
+    def _interceptors(settings: Settings, drain: Drain) -> Sequence[ServerInterceptor]:
+        # Outermost first. `observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
+        scopes = Around(observe, translate_errors, drain, Limit(settings.qwen_max_calls), default_deadline)
+        return (scopes, Admission())
+
+    def _register(self, way_in: Any, upstreams: Upstreams) -> None:
+        models_pb2_grpc.add_ModelsServiceServicer_to_server(ModelsService(upstreams), way_in)
+        chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(upstreams), way_in)
+        tokens_pb2_grpc.add_TokensServiceServicer_to_server(TokensService(upstreams), way_in)
+        for add, service in UNSERVED:
+            add(Unserved(service), way_in)  # type: ignore[arg-type]
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, way_in)
+
+    async def start(self) -> None:
+        """Reports healthy; the in-process channel works from now on."""
+        for name in ("", *SERVED):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        for _, service in UNSERVED:
+            await self._health.set(service.full_name, health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def listen(self) -> int:
+        """Opens the gRPC port and returns its number. Raises `BadSettings` when it cannot be had."""
+        address = f"{self._settings.grpc_host}:{self._settings.grpc_port}"
+        try:
+            port = self._grpc.add_insecure_port(address)
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise BadSettings(f"GRPC_PORT: cannot listen on {address}: it is taken, or not an address of this machine")
+        await self._grpc.start()
+        return port
+
+    async def drain(self, grace_s: float) -> None:
+        """Reports NOT_SERVING, refuses new calls, gives running ones `grace_s` seconds, then ends them properly."""
+        await self._health.enter_graceful_shutdown()
+        self._drain.begin()
+        timer = asyncio.get_running_loop().call_later(grace_s, self._drain.cut)
+        await asyncio.gather(self._grpc.stop(grace_s + LAST_WORDS_S), self.channel.close(grace_s + LAST_WORDS_S))
+        timer.cancel()
+
+
+@asynccontextmanager
+async def serving(settings: Settings, *, reuse_port: bool = False) -> AsyncIterator[Server]:
+    """A started server with its upstreams; on leaving, running calls have been drained."""
+    site = Site(settings.qwen_base_url, settings.qwen_auth_url)
+    keeping = Keeping(settings.model_cache_duration, settings.qwen_chat_idle, settings.qwen_keep_chats)
+    async with ChatQwenAi(site, keeping) as web:
+        server = Server(Upstreams([web]), settings, reuse_port=reuse_port)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.drain(settings.qwen_drain)

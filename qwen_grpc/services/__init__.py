@@ -1,0 +1,1 @@
+"""The services of the contract: check the request, find the upstream, delegate."""

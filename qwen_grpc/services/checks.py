@@ -1,0 +1,61 @@
+"""What a chat request has to be, before anybody is called."""
+
+from dataclasses import dataclass
+
+from qwen_grpc.errors import InvalidParameter, Unsupported
+from qwen_grpc.v1.chat_pb2 import ROLE_UNSPECIFIED, CompleteChatRequest, Role
+
+MAX_MESSAGES = 2048
+MAX_STOPS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An optional number and its bounds, both inclusive."""
+
+    field: str
+    low: float
+    high: float
+
+
+RANGES = (
+    Range("temperature", 0, 2),
+    Range("top_p", 0, 1),
+    Range("frequency_penalty", -2, 2),
+    Range("presence_penalty", -2, 2),
+    Range("top_logprobs", 0, 20),
+    Range("max_tokens", 1, 1 << 31),
+    Range("max_completion_tokens", 1, 1 << 31),
+    Range("top_k", 0, 1 << 31),
+    Range("n", 1, 128),
+)
+
+
+def check_chat(request: CompleteChatRequest) -> None:
+    """Raises `InvalidParameter` with the path of the first field that is wrong, as OpenAI's JSON names it."""
+    _need(bool(request.model), "model", "model is missing: name one that GET /v1/models (ListModels) lists")
+    _need(bool(request.messages), "messages", "messages is empty: send at least one message")
+    _need(len(request.messages) <= MAX_MESSAGES, "messages", f"messages has more than {MAX_MESSAGES} entries")
+    _need(len(request.stop) <= MAX_STOPS, "stop", f"stop has more than {MAX_STOPS} entries")
+    for bounds in RANGES:
+        _check_range(request, bounds)
+    for at, message in enumerate(request.messages):
+        known = message.role != ROLE_UNSPECIFIED and message.role in Role.values()
+        _need(known, f"messages[{at}].role", f"messages[{at}].role is missing or unknown: expected {_ROLES}")
+    if request.n > 1:
+        raise Unsupported("n > 1: one answer at a time is served; send the request again for another", field="n")
+
+
+_ROLES = ", ".join(name.removeprefix("ROLE_").lower() for name in Role.keys()[1:])
+
+
+def _check_range(request: CompleteChatRequest, bounds: Range) -> None:
+    if request.HasField(bounds.field):
+        value = getattr(request, bounds.field)
+        text = f"{bounds.field} is {value:g}: expected {bounds.low:g} to {bounds.high:g}"
+        _need(bounds.low <= value <= bounds.high, bounds.field, text)
+
+
+def _need(holds: bool, field: str, otherwise: str) -> None:
+    if not holds:
+        raise InvalidParameter(otherwise, field=field)

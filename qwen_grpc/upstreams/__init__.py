@@ -1,0 +1,1 @@
+"""The upstreams: one adapter each, and the only code that opens outbound connections."""

@@ -1,0 +1,110 @@
+"""chat.qwen.ai as an upstream."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+from qwen_grpc.catalog import ResolvedModel, resolve
+from qwen_grpc.credentials import Credentials, WebSession
+from qwen_grpc.errors import CredentialExpired, TokenMalformed
+from qwen_grpc.upstreams.base import Account, ModelList, Upstream
+from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations
+from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES, builtin_models, decode_models
+from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired
+from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
+from qwen_grpc.upstreams.chat_qwen_ai.site import Site
+from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
+from qwen_grpc.upstreams.chat_qwen_ai.turns import Turns
+from qwen_grpc.upstreams.model_cache import LineUp, ModelCache
+from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.models_pb2 import Model
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept, and for how many seconds. `chats`: never remove a chat upstream."""
+
+    models_s: float = 3600.0
+    idle_chats_s: float = 600.0
+    chats: bool = False
+
+
+class ChatQwenAi(Upstream):
+    """Serves a person's own web session. Conversations go on in the chats that they began in."""
+
+    name = SITE
+
+    def __init__(self, site: Site, keeping: Keeping | None = None, *, now: Callable[[], float] = time.time) -> None:
+        keeping = keeping or Keeping()
+        self._site = site
+        self._keeping = keeping
+        self._models = ModelCache(self._fetch_models, LineUp(FAMILIES, builtin_models), ttl_s=keeping.models_s, now=now)
+        self._sessions = Sessions(site.renew, now=now)
+        self._tidying = Tidying(site, self._sessions, keep_chats=keeping.chats)
+        self._conversations = Conversations(self._tidying.remove, idle_s=keeping.idle_chats_s)
+        self._turns = Turns(site, self._sessions, self._conversations, self._tidying, now=now)
+
+    async def __aenter__(self) -> Self:
+        await self._site.__aenter__()
+        self._sweeper = asyncio.create_task(self._sweep_forever())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._sweeper.cancel()
+        self._conversations.sweep(all_of_them=True)
+        await self._tidying.close()
+        await self._sessions.close()
+        await self._models.close()
+        await self._site.__aexit__(*exc)
+
+    def accepts(self, credentials: Credentials) -> bool:
+        return isinstance(credentials, WebSession)
+
+    async def list_models(self, credentials: Credentials | None, *, force: bool = False) -> ModelList:
+        return await self._models.get(force=force)
+
+    async def resolve(self, name: str, credentials: Credentials | None) -> ResolvedModel:
+        return resolve(name, (await self._models.get()).models, FAMILIES)
+
+    def chat(
+        self, request: CompleteChatRequest, model: ResolvedModel, credentials: Credentials
+    ) -> AsyncGenerator[StreamChatResponse, None]:
+        return self._turns.run(request, model, _web(credentials))
+
+    async def check(self, credentials: Credentials) -> Account:
+        session = await self._sessions.fresh(_web(credentials))
+        found = await self._sessions.once_more(session, self._who)
+        account = found.get("id") if isinstance(found, dict) else None
+        if not isinstance(account, str) or not account:
+            raise expired()
+        return Account(account, session.expires_at)
+
+    async def _who(self, session: WebSession) -> Any:
+        return await self._site.call("GET", "/api/v1/auths/", session)
+
+    async def refresh(self, credentials: Credentials) -> Credentials:
+        session = _web(credentials)
+        if not session.refresh_token:
+            raise CredentialExpired(
+                "this credential holds no refresh token, so it cannot be renewed: export the session anew, "
+                "with the cookie refresh_token (docs/credentials.md)"
+            )
+        return await self._sessions.renewed(session)
+
+    async def _fetch_models(self) -> Sequence[Model]:
+        return decode_models(await self._site.document("GET", "/api/models"))
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(min(30.0, max(0.1, self._keeping.idle_chats_s / 4)))
+            self._conversations.sweep()
+
+
+def _web(credentials: Credentials) -> WebSession:
+    if not isinstance(credentials, WebSession):
+        raise TokenMalformed(f"{SITE} takes a web session, not an API key (docs/credentials.md)")
+    return credentials

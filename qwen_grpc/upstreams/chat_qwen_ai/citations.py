@@ -1,0 +1,52 @@
+"""Web search sources, and the marks `[[n]]` that cite them."""
+
+import re
+from collections.abc import Mapping
+
+from qwen_grpc.upstreams.chat_qwen_ai.wire import Page, SearchExtra, ToolResult, part
+from qwen_grpc.v1.chat_pb2 import Annotation
+
+_mark = re.compile(r"\[\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]\]")
+
+
+class Sources:
+    """The numbered pages of an answer."""
+
+    def __init__(self) -> None:
+        self.pages: dict[int, Page] = {}
+
+    def add(self, extra: SearchExtra) -> None:
+        """Learns the pages of a search event.
+
+        Numbers come from `tool_result`, whose `used_id` is the next free one;
+        streams without it number the pages in the order in which they came.
+        """
+        result = part(extra.tool_result, ToolResult)
+        pages = result.docs or extra.web_search_info
+        first = result.used_id - len(pages) if result.used_id is not None else len(self.pages) + 1
+        known = {page.url for page in self.pages.values()}
+        self.pages |= {first + at: page for at, page in enumerate(p for p in pages if p.url and p.url not in known)}
+
+    def learn(self, pages: Mapping[int, Page]) -> None:
+        """Fills in pages that only the stored chat tells."""
+        self.pages = {**pages, **self.pages}
+
+    def unknown(self, text: str) -> bool:
+        """Whether the text cites a number that no event explained."""
+        return any(number not in self.pages for number, _ in _citations(text))
+
+    def annotations(self, text: str) -> list[Annotation]:
+        """The citations in order of the text; when nothing is cited, all pages at its end."""
+        cited = [(self.pages[number], span) for number, span in _citations(text) if number in self.pages]
+        if not cited:
+            cited = [(page, (len(text), len(text))) for _, page in sorted(self.pages.items())]
+        return [_annotation(page, span) for page, span in cited]
+
+
+def _citations(text: str) -> list[tuple[int, tuple[int, int]]]:
+    return [(int(number), match.span()) for match in _mark.finditer(text) for number in match[1].split(",")]
+
+
+def _annotation(page: Page, span: tuple[int, int]) -> Annotation:
+    citation = Annotation.UrlCitation(url=page.url, title=page.title, start_index=span[0], end_index=span[1])
+    return Annotation(url_citation=citation)

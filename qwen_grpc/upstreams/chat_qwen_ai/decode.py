@@ -1,0 +1,177 @@
+"""From the site's events to deltas."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from qwen_grpc.errors import QwenError, UpstreamEmpty, UpstreamProtocol, UpstreamTruncated
+from qwen_grpc.upstreams.chat_qwen_ai.citations import Sources
+from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, refused_event
+from qwen_grpc.upstreams.chat_qwen_ai.text import Pairing, Text, grown
+from qwen_grpc.upstreams.chat_qwen_ai.wire import (
+    NOTHING,
+    Created,
+    Delta,
+    ErrorExtra,
+    Event,
+    SearchExtra,
+    SummaryExtra,
+    UsageBlock,
+    part,
+    said,
+)
+from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, ChatDelta, StreamChatResponse
+from qwen_grpc.v1.common_pb2 import Usage
+
+_event = msgspec.json.Decoder(Event)
+
+
+class Answer:
+    """One answer while it arrives: feed it the events, take the deltas.
+
+    The turn is over when the phase `answer` says `finished`; other phases say
+    it of themselves, and the connection's end says nothing. Reasoning
+    summaries and usage are cumulative, answer text comes in increments.
+    """
+
+    def __init__(self) -> None:
+        self.created = Created()
+        self.finished = False
+        self.sources = Sources()
+        self.text = Text()
+        self._reasoning = ""
+        self._usage = NOTHING
+        self._phase = ""
+        self._pairing = Pairing()
+
+    def decode(self, data: Sequence[bytes], message: StreamChatResponse) -> None:
+        """Adds the events of one read to a message.
+
+        Raises what the upstream says went wrong, and `UpstreamProtocol` for
+        what is not JSON; what came before is then in the message.
+        """
+        for payload in data:
+            if payload != b"[DONE]" and not self.finished:
+                self._take(self._event(payload), message)
+
+    def flush(self, message: StreamChatResponse) -> None:
+        """Adds text that was held back."""
+        if rest := self.text.rest():
+            message.deltas.add(content=rest)
+
+    def broken(self) -> QwenError:
+        """Why a stream that ended without a finish is a failure."""
+        if not self._phase:
+            return UpstreamEmpty(f"{SITE} answered with nothing: its format changed, or a check stands before it")
+        return UpstreamTruncated(f"{SITE} ended its answer without a finish reason; what came is incomplete")
+
+    def end(self, message: StreamChatResponse) -> None:
+        """Adds what comes last: citations, the finish reason, usage. Raises `UpstreamEmpty` for an empty answer."""
+        self.flush(message)
+        if not self._phase:
+            raise self.broken()
+        if annotations := self.sources.annotations(self.text.whole()):
+            message.deltas.add(annotations=annotations)
+        message.deltas.add(finish_reason=FINISH_REASON_STOP)
+        if self._usage:
+            message.usage.CopyFrom(_counted(part(self._usage, UsageBlock)))
+
+    def _event(self, payload: bytes) -> Event:
+        try:
+            return _event.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # The decoder refuses half of a surrogate pair; the standard library does not.
+            return self._odd_event(payload)
+
+    def _odd_event(self, payload: bytes) -> Event:
+        try:
+            value = self._pairing.mend(json.loads(payload))
+            return _event.decode(msgspec.json.encode(value)) if isinstance(value, dict) else Event()
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+            raise UpstreamProtocol(f"{SITE} sent an event that is not JSON of the known form") from error
+
+    def _take(self, event: Event, message: StreamChatResponse) -> None:
+        if said(event.usage):
+            self._usage = event.usage
+        if event.choices:
+            self._step(event.choices[0].delta, message)
+        elif event.created is not None:
+            self.created = event.created
+        elif said(event.error) or event.success is False:
+            raise refused_event(event)
+        elif said(event.info):
+            self.sources.add(part(event.info, SearchExtra))
+        elif event.completed:
+            self.finished = True
+
+    def _step(self, delta: Delta, message: StreamChatResponse) -> None:
+        if delta.status == "error":
+            raise refused_event(Event(error=part(delta.extra, ErrorExtra).error))
+        phase = delta.phase or ("answer" if delta.name is None else delta.name)
+        _PHASES.get(phase, Answer._activity)(self, phase, delta, message)
+
+    def _answer(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        self._report(phase, delta, message)
+        self.finished = delta.status == "finished"
+
+    def _report(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        """Text of a phase whose `finished` is not the end."""
+        if delta.content and (text := self.text.take(delta.content)):
+            self._delta(phase, message).content = text
+
+    def _think(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        if delta.content:
+            self._delta(phase, message).reasoning_content = delta.content
+
+    def _summary(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        thought = part(delta.extra, SummaryExtra).summary_thought
+        text = "\n\n".join(thought.content) if thought else ""
+        if new := grown(self._reasoning, text):
+            self._delta(phase, message).reasoning_content = new
+            self._reasoning = text
+        elif phase != self._phase:
+            self._delta(phase, message)
+
+    def _activity(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        if said(delta.extra):
+            self.sources.add(part(delta.extra, SearchExtra))
+        if phase != self._phase:
+            self._delta(phase, message)
+
+    def _nothing(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        """A sign of life."""
+
+    def _delta(self, phase: str, message: StreamChatResponse) -> ChatDelta:
+        step = message.deltas.add()
+        if phase != self._phase:
+            step.phase = self._phase = phase
+        return step
+
+
+# Phases as seen on the site until October 2026. A phase that is not here is activity:
+# its name is passed on, its content is never taken for the answer.
+_PHASES: dict[str, Callable[[Answer, str, Delta, StreamChatResponse], None]] = {
+    "answer": Answer._answer,
+    "ReportGeneration": Answer._report,
+    "deep_research_answer": Answer._report,
+    "slides": Answer._report,
+    "think": Answer._think,
+    "thinking_summary": Answer._summary,
+    "KeepAlive": Answer._nothing,
+    "finished": Answer._nothing,
+    "InterruptReceived": Answer._nothing,
+}
+
+
+def _counted(block: UsageBlock) -> Usage:
+    usage = Usage(
+        prompt_tokens=block.input_tokens,
+        completion_tokens=block.output_tokens,
+        total_tokens=block.total_tokens or block.input_tokens + block.output_tokens,
+    )
+    if block.prompt_tokens_details and block.prompt_tokens_details.cached_tokens is not None:
+        usage.cached_tokens = block.prompt_tokens_details.cached_tokens
+    if block.output_tokens_details and block.output_tokens_details.reasoning_tokens is not None:
+        usage.reasoning_tokens = block.output_tokens_details.reasoning_tokens
+    return usage

@@ -1,0 +1,154 @@
+"""The calls of chat.qwen.ai, one method each, without any policy."""
+
+import re
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+
+from qwen_grpc.credentials import WebSession
+from qwen_grpc.errors import AccessDenied, NotFound, UpstreamProtocol, UpstreamTtfbTimeout
+from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
+from qwen_grpc.upstreams.chat_qwen_ai.headers import cookie_header, session_headers
+from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired, refusal
+from qwen_grpc.upstreams.chat_qwen_ai.stored import StoredChat, decode_chat
+from qwen_grpc.upstreams.chat_qwen_ai.wire import Reply
+from qwen_grpc.upstreams.http import Origin, Reads
+from qwen_grpc.v1.chat_pb2 import StreamChatResponse
+
+_reply = msgspec.json.Decoder(Reply)
+_id = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+@dataclass(slots=True)
+class Opened:
+    """An answer whose first delta has arrived in `message`."""
+
+    answer: Answer
+    message: StreamChatResponse
+    events: AsyncIterator[list[bytes]]
+    reads: Reads
+
+
+class Site(Origin):
+    """chat.qwen.ai and its sign-in host, as the site's own pages call them."""
+
+    name = SITE
+
+    def __init__(self, base_url: str, auth_url: str, **options: Any) -> None:
+        super().__init__(base_url, **options)
+        self.auth_url = auth_url.rstrip("/")
+
+    async def call(self, method: str, path: str, session: WebSession | None, body: bytes | None = None) -> Any:
+        """One JSON call; returns the `data` of the envelope, or the bare answer. Raises what a refusal means."""
+        content = await self.document(method, path, session, body)
+        reply = msgspec.json.decode(content)
+        return reply["data"] if isinstance(reply, dict) and reply.get("success") else reply
+
+    async def document(
+        self, method: str, path: str, session: WebSession | None = None, body: bytes | None = None
+    ) -> bytes:
+        """One JSON call; returns the whole answer, which is no refusal."""
+        async with self.exchange(self._request(method, path, session, body)) as response:
+            content = await self.body(response)
+        if _refused(response, content):
+            raise refusal(response, content)
+        return content
+
+    @asynccontextmanager
+    async def completion(self, session: WebSession, chat_id: str, body: bytes) -> AsyncIterator[Opened]:
+        """Opens an answer; raises the refusal that came in its place. Leaving closes the connection."""
+        path = f"/api/v2/chat/completions?chat_id={chat_id}"
+        async with self.exchange(self._request("POST", path, session, body, chat_id=chat_id)) as response:
+            reads = Reads(self.name, response)
+            first = await reads.next(self.soon(), UpstreamTtfbTimeout)
+            if not _is_stream(response, first):
+                raise refusal(response, await self.body(response, first))
+            yield await self._first_delta(reads, first)
+
+    async def _first_delta(self, reads: Reads, first: bytes) -> Opened:
+        answer, events = Answer(), self.events(reads, first)
+        async for data in events:
+            message = StreamChatResponse()
+            answer.decode(data, message)
+            if message.deltas or answer.finished:
+                return Opened(answer, message, events, reads)
+        raise answer.broken()
+
+    async def new_chat(self, session: WebSession, body: bytes) -> str:
+        """Opens a chat and returns its id."""
+        data = await self.call("POST", "/api/v2/chats/new", session, body)
+        chat_id = data.get("id") if isinstance(data, dict) else None
+        if not isinstance(chat_id, str) or not _id.fullmatch(chat_id):
+            raise UpstreamProtocol(f"{SITE} opened a chat without giving its id")
+        return chat_id
+
+    async def chat(self, session: WebSession, chat_id: str) -> StoredChat:
+        """A stored chat."""
+        return decode_chat(await self.document("GET", f"/api/v2/chats/{_safe(chat_id)}", session))
+
+    async def delete_chat(self, session: WebSession, chat_id: str) -> None:
+        """Removes a chat; one that is gone already is no failure."""
+        with suppress(NotFound):
+            await self.call("DELETE", f"/api/v2/chats/{chat_id}", session)
+
+    async def stop(self, session: WebSession, chat_id: str, response_id: str) -> None:
+        """Ends the answer that is being made in a chat."""
+        body = msgspec.json.encode({"chat_id": chat_id, "response_id": response_id})
+        await self.call("POST", f"/api/v2/chat/completions/stop?chat_id={chat_id}", session, body)
+
+    async def renew(self, session: WebSession) -> WebSession:
+        """Gets an access token for the refresh token. Raises `CredentialExpired` when the session is over."""
+        headers = session_headers(None, self.base_url, str(uuid.uuid4()))
+        headers |= {"x-request-origin": self.base_url, "content-type": "application/json"}
+        headers |= {"user-agent": session.user_agent} if session.user_agent else {}
+        headers |= {"cookie": cookie_header(session, refresh=True)}
+        request = self.http.build_request("GET", f"{self.auth_url}/api/v2/auths/refresh", headers=headers)
+        async with self.exchange(request) as response:
+            return _renewed(session, response, await self.body(response))
+
+    def _request(
+        self, method: str, path: str, session: WebSession | None, body: bytes | None = None, *, chat_id: str = ""
+    ) -> httpx.Request:
+        headers = session_headers(session, self.base_url, str(uuid.uuid4()))
+        if body is not None:
+            headers["content-type"] = "application/json"
+        if chat_id:
+            headers |= {"referer": f"{self.base_url}/c/{chat_id}", "x-accel-buffering": "no"}
+        return self.http.build_request(method, self.base_url + path, headers=headers, content=body)
+
+
+def _safe(chat_id: str) -> str:
+    if not _id.fullmatch(chat_id):
+        raise NotFound(f"{SITE} has no chat of this id: expected letters, digits, - and _")
+    return chat_id
+
+
+def _is_stream(response: httpx.Response, first: bytes) -> bool:
+    kind = response.headers.get("content-type", "")
+    return response.is_success and kind.startswith("text/event-stream") and first.lstrip()[:1] not in (b"{", b"<", b"")
+
+
+def _refused(response: httpx.Response, content: bytes) -> bool:
+    if not response.is_success or content.lstrip()[:1] not in (b"{", b"["):
+        return True
+    try:
+        reply = _reply.decode(content)
+    except msgspec.DecodeError:
+        # A bare list, or something that the caller of the document has to judge.
+        return False
+    return reply.success is False or bool(reply.ret) or (reply.success is None and isinstance(reply.code, str))
+
+
+def _renewed(session: WebSession, response: httpx.Response, content: bytes) -> WebSession:
+    if _refused(response, content):
+        error = refusal(response, content)
+        raise expired() if isinstance(error, AccessDenied) else error
+    data = _reply.decode(content).data
+    if not isinstance(data, dict) or not isinstance(token := data.get("access_token"), str):
+        raise UpstreamProtocol(f"{SITE} renewed the session without giving an access token")
+    return session.with_token(token, data.get("refresh_token") or "")

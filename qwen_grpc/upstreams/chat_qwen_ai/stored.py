@@ -1,0 +1,67 @@
+"""A chat as the site stores it: only what a running turn needs of it."""
+
+import msgspec
+from msgspec import Struct
+
+from qwen_grpc.upstreams.chat_qwen_ai.citations import Sources
+from qwen_grpc.upstreams.chat_qwen_ai.wire import NOTHING, Page, SearchExtra, part
+
+
+class StoredPart(Struct):
+    """One phase of a stored answer."""
+
+    extra: msgspec.Raw = NOTHING
+
+
+class StoredAnswer(Struct):
+    """A stored message."""
+
+    content_list: list[StoredPart] | None = None
+
+
+class History(Struct, rename="camel"):
+    """The tree of messages and its active leaf."""
+
+    current_id: str | None = None
+    messages: dict[str, StoredAnswer] = {}
+
+
+class Inner(Struct):
+    """The layer around the tree."""
+
+    history: History = msgspec.field(default_factory=History)
+
+
+class StoredChat(Struct):
+    """A stored chat."""
+
+    current: str | None = msgspec.field(default=None, name="currentId")
+    chat: Inner = msgspec.field(default_factory=Inner)
+
+    @property
+    def current_id(self) -> str:
+        """The id of the last message of the active branch, empty in an empty chat."""
+        return self.chat.history.current_id or self.current or ""
+
+    @property
+    def pages(self) -> dict[int, Page]:
+        """The numbered pages that the last answer cites."""
+        sources = Sources()
+        answer = self.chat.history.messages.get(self.current_id, StoredAnswer())
+        for phase in answer.content_list or ():
+            sources.add(part(phase.extra, SearchExtra))
+        return sources.pages
+
+
+class Envelope(Struct):
+    """The answer around it."""
+
+    data: StoredChat = msgspec.field(default_factory=StoredChat)
+
+
+def decode_chat(body: bytes) -> StoredChat:
+    """Reads a chat; one that is not understood reads as empty."""
+    try:
+        return msgspec.json.decode(body, type=Envelope).data
+    except msgspec.DecodeError:
+        return StoredChat()

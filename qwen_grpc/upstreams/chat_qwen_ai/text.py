@@ -1,0 +1,91 @@
+"""Answer text as the site sends it: increments, now and then snapshots, sometimes half an emoji."""
+
+import os
+from typing import Any
+
+
+class Text:
+    """The text of an answer, from increments or from snapshots.
+
+    The site sends increments; some streams were seen to repeat the whole text
+    so far in each event. Which of the two it is shows in the second and third
+    event: only snapshots each begin with the one before. The second event is
+    held back for that when it is ambiguous; nothing else ever waits.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._held = ""
+        self._increments = False
+        self._snapshots = False
+
+    def take(self, content: str) -> str:
+        """Takes the content of an event and returns the text that is new."""
+        new = content if self._increments else self._undecided(content)
+        if new:
+            self._parts.append(new)
+        return new
+
+    def rest(self) -> str:
+        """What is still held back when the stream ends; two events alone are taken for increments."""
+        held, self._held = self._held, ""
+        if held:
+            self._parts.append(held)
+        return held
+
+    def whole(self) -> str:
+        """All text returned so far."""
+        return "".join(self._parts)
+
+    def _undecided(self, content: str) -> str:
+        so_far = self.whole()
+        if self._snapshots:
+            return grown(so_far, content)
+        if not so_far:
+            return content
+        if self._held:
+            self._snapshots = content.startswith(self._held)
+            self._increments = not self._snapshots
+            held, self._held = self._held, ""
+            return grown(so_far, content) if self._snapshots else held + content
+        if len(content) > len(so_far) and content.startswith(so_far):
+            self._held = content
+            return ""
+        self._increments = True
+        return content
+
+
+def grown(before: str, now: str) -> str:
+    """What a cumulative text has more than before; after a rewrite, all behind the common beginning."""
+    if now.startswith(before):
+        return now[len(before) :]
+    return now[len(os.path.commonprefix((before, now))) :]
+
+
+class Pairing:
+    """Joins the halves of surrogate pairs that were split between two JSON escapes."""
+
+    def __init__(self) -> None:
+        self._high = ""
+
+    def mend(self, value: Any) -> Any:
+        """The same JSON value with whole characters; a last high half waits for the next event."""
+        if isinstance(value, str):
+            return self._joined(value)
+        if isinstance(value, list):
+            return [self.mend(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.mend(item) if key in _TEXTUAL else item for key, item in value.items()}
+        return value
+
+    def _joined(self, text: str) -> str:
+        if not text:
+            return text
+        text, self._high = self._high + text, ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._high = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+# The members on the way to the text of a delta.
+_TEXTUAL = frozenset({"choices", "delta", "content"})

@@ -1,0 +1,253 @@
+"""One turn: which chat it goes to, what is tried again, and what stays behind."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import dataclass
+
+from qwen_grpc.catalog import ResolvedModel
+from qwen_grpc.credentials import WebSession
+from qwen_grpc.errors import (
+    ChatBusy,
+    CredentialExpired,
+    InvalidParameter,
+    NotFound,
+    QwenError,
+    UpstreamHeadersTimeout,
+    UpstreamIdleTimeout,
+    UpstreamTtfbTimeout,
+)
+from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations, Known
+from qwen_grpc.upstreams.chat_qwen_ai.encode import (
+    Place,
+    Turn,
+    check_text_only,
+    encode_completion,
+    encode_new_chat,
+    encode_turn,
+    fold,
+)
+from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
+from qwen_grpc.upstreams.chat_qwen_ai.site import Opened, Site
+from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
+from qwen_grpc.v1.chat_pb2 import (
+    ROLE_ASSISTANT,
+    ChatMessage,
+    CompleteChatRequest,
+    ConversationRef,
+    StreamChatResponse,
+    StreamStart,
+)
+
+BUSY_PAUSE_S = 1.0
+DRAIN_S = 0.1
+
+
+@dataclass(slots=True)
+class Errand:
+    """A turn on its way.
+
+    `place` is None until it has a chat, which then knows the first `known`
+    messages. A `named` chat was chosen by the caller and is never removed.
+    """
+
+    turn: Turn
+    messages: Sequence[ChatMessage]
+    session: WebSession
+    place: Place | None = None
+    known: int = 0
+    named: bool = False
+    ephemeral: bool = False
+    asked: bool = False
+    opened: Opened | None = None
+
+    @property
+    def content(self) -> str:
+        """What is sent."""
+        return fold(self.messages[self.known :])
+
+    @property
+    def answer_id(self) -> str:
+        """The site's id of the answer, once it is known."""
+        return self.opened.answer.created.response_id if self.opened else ""
+
+
+class Turns:
+    """Runs turns. Retries happen only before the first delta: after 401, after a busy or a vanished chat; once each."""
+
+    def __init__(
+        self,
+        site: Site,
+        sessions: Sessions,
+        conversations: Conversations,
+        tidying: Tidying,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._site = site
+        self._sessions = sessions
+        self._conversations = conversations
+        self._tidying = tidying
+        self._now = now
+
+    async def run(
+        self, request: CompleteChatRequest, model: ResolvedModel, session: WebSession
+    ) -> AsyncGenerator[StreamChatResponse, None]:
+        """Yields the answer; see `Upstream.chat`."""
+        turn = encode_turn(request, model)
+        check_text_only(request.messages)
+        errand = Errand(turn, request.messages, await self._sessions.fresh(session))
+        await self._find_place(errand, request)
+        try:
+            async with AsyncExitStack() as stack:
+                errand.opened = await self._accepted(stack, errand)
+                async with aclosing(self._told(errand, errand.opened)) as answer:
+                    async for message in answer:
+                        yield message
+        finally:
+            self._settle(errand)
+
+    async def _find_place(self, errand: Errand, request: CompleteChatRequest) -> None:
+        chosen = request.conversation
+        errand.ephemeral = chosen.ephemeral
+        if chosen.chat_id:
+            errand.named, errand.known = True, len(request.messages) - 1
+            parent = chosen.parent_message_id or await self._last_answer(errand.session, chosen.chat_id)
+            errand.place = Place(chosen.chat_id, parent)
+        elif chosen.parent_message_id:
+            raise InvalidParameter(
+                "conversation.parent_message_id was given without conversation.chat_id",
+                field="conversation.chat_id",
+            )
+        else:
+            errand.place, errand.known = self._conversations.take(errand.session.fingerprint, errand.messages)
+
+    async def _last_answer(self, session: WebSession, chat_id: str) -> str:
+        stored = await self._sessions.once_more(session, lambda fresh: self._site.chat(fresh, chat_id))
+        return stored.current_id
+
+    # -- opening --------------------------------------------------------------------------------------------------
+
+    async def _accepted(self, stack: AsyncExitStack, errand: Errand) -> Opened:
+        tried: set[type[QwenError]] = set()
+        while True:
+            try:
+                return await self._attempt(stack, errand)
+            except (CredentialExpired, ChatBusy, NotFound) as error:
+                kind = next(kind for kind in (CredentialExpired, ChatBusy, NotFound) if isinstance(error, kind))
+                if kind in tried or not await self._mended(errand, error):
+                    raise
+                tried.add(kind)
+
+    async def _attempt(self, stack: AsyncExitStack, errand: Errand) -> Opened:
+        if errand.place is None:
+            chat_id = await self._site.new_chat(errand.session, encode_new_chat(errand.turn, self._now()))
+            errand.place = Place(chat_id)
+        body = encode_completion(errand.turn, errand.place, errand.content, now=self._now(), new_id=new_id)
+        errand.asked = True
+        try:
+            return await stack.enter_async_context(self._site.completion(errand.session, errand.place.chat_id, body))
+        except (UpstreamHeadersTimeout, UpstreamTtfbTimeout):
+            # Silence is no refusal: the site may be writing an answer.
+            raise
+        except QwenError:
+            errand.asked = False
+            raise
+
+    async def _mended(self, errand: Errand, error: QwenError) -> bool:
+        """Does what makes another attempt worthwhile; False when nothing does."""
+        match error:
+            case CredentialExpired() if errand.session.refresh_token:
+                errand.session = await self._sessions.renewed(errand.session)
+                return True
+            case ChatBusy():
+                await asyncio.sleep(BUSY_PAUSE_S)
+                return True
+            case NotFound() if errand.known and not errand.named:
+                # The person removed the chat, or its last answer: the whole history goes to a new one.
+                self._leave(errand)
+                errand.place, errand.known = None, 0
+                return True
+            case _:
+                return False
+
+    # -- answering ------------------------------------------------------------------------------------------------
+
+    async def _told(self, errand: Errand, opened: Opened) -> AsyncGenerator[StreamChatResponse, None]:
+        answer, message = opened.answer, opened.message
+        message.start.CopyFrom(self._start(errand))
+        while not answer.finished:
+            if message.deltas:
+                yield message
+            message = StreamChatResponse()
+            try:
+                data = await anext(opened.events, None)
+                if data is None:
+                    raise answer.broken()
+                answer.decode(data, message)
+            except QwenError:
+                # What came before the failure is delivered first.
+                answer.flush(message)
+                if message.deltas:
+                    yield message
+                raise
+        await self._look_up_citations(errand, opened)
+        answer.end(message)
+        yield message
+        with suppress(QwenError):
+            # Usually the body ends right here; reading on lets the connection serve again.
+            await opened.reads.next(asyncio.get_running_loop().time() + DRAIN_S, UpstreamIdleTimeout)
+
+    def _start(self, errand: Errand) -> StreamStart:
+        assert errand.place is not None
+        answer_id = errand.answer_id
+        return StreamStart(
+            id=f"chatcmpl-{answer_id or new_id()}",
+            created=int(self._now()),
+            model=errand.turn.model_id,
+            conversation=ConversationRef(chat_id=errand.place.chat_id, message_id=answer_id),
+        )
+
+    async def _look_up_citations(self, errand: Errand, opened: Opened) -> None:
+        """Asks the stored chat for pages that the stream cites and does not tell."""
+        answer = opened.answer
+        if errand.place and answer.sources.unknown(answer.text.whole()):
+            with suppress(QwenError):
+                stored = await self._site.chat(errand.session, errand.place.chat_id)
+                answer.sources.learn(stored.pages)
+
+    # -- what stays behind ----------------------------------------------------------------------------------------
+
+    def _settle(self, errand: Errand) -> None:
+        if errand.place is None:
+            return
+        if errand.opened is not None and errand.opened.answer.finished:
+            self._remember(errand, errand.opened.answer.text.whole())
+        elif errand.asked:
+            remove = not errand.named
+            self._tidying.stop(errand.session, errand.place.chat_id, errand.answer_id, remove=remove)
+        elif errand.known and not errand.named:
+            # Refused before it was taken: the chat is as it was, and waits for another try.
+            self._conversations.keep(errand.messages[: errand.known], errand.place, errand.session)
+        elif not errand.named:
+            self._leave(errand)
+
+    def _remember(self, errand: Errand, text: str) -> None:
+        assert errand.place is not None
+        place = Place(errand.place.chat_id, errand.answer_id)
+        if errand.ephemeral or not errand.answer_id:
+            self._leave(errand)
+        elif not errand.named:
+            answer = ChatMessage(role=ROLE_ASSISTANT, content=text)
+            self._conversations.keep([*errand.messages, answer], place, errand.session)
+
+    def _leave(self, errand: Errand) -> None:
+        if errand.place is not None:
+            self._tidying.remove(Known(errand.place, errand.session, used_at=0.0))
+
+
+def new_id() -> str:
+    """A random id in the site's form."""
+    return str(uuid.uuid4())

@@ -1,0 +1,151 @@
+"""The JSON of chat.qwen.ai, as typed structs.
+
+Shapes as the site's own pages sent and received them in September 2026, with
+the older forms of 2025 accepted. Only what we use is typed; the rest of an
+event is skipped while decoding.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+T = TypeVar("T")
+
+# A member that is decoded only where it is needed; absent, or null.
+NOTHING = Raw()
+_NULL = Raw(b"null")
+
+
+def said(raw: Raw) -> bool:
+    """Whether a raw member is there and not null."""
+    return bool(raw) and raw != _NULL
+
+
+def part(raw: Raw, kind: type[T]) -> T:
+    """A raw member, or an empty one when its form is unknown: it only decorates an answer."""
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except msgspec.DecodeError:
+        return kind()
+
+
+class Created(Struct, gc=False):
+    """The first event: the ids of the chat, of the stored question and of the answer."""
+
+    chat_id: str = ""
+    parent_id: str = ""
+    response_id: str = ""
+
+
+class Delta(Struct, gc=False):
+    """One step of an answer. `extra` and `function_call` are decoded only where a phase needs them."""
+
+    content: str | None = None
+    phase: str | None = None
+    status: str | None = None
+    name: str | None = None
+    extra: Raw = NOTHING
+    function_call: Raw = NOTHING
+
+
+class Choice(Struct, gc=False):
+    """The wrapper of a delta."""
+
+    delta: Delta = msgspec.field(default_factory=Delta)
+
+
+class Event(Struct, gc=False):
+    """One SSE record."""
+
+    choices: tuple[Choice, ...] = ()
+    created: Created | None = msgspec.field(default=None, name="response.created")
+    info: Raw = msgspec.field(default=NOTHING, name="response.info")
+    completed: Raw = msgspec.field(default=NOTHING, name="response.completed")
+    response_id: str | None = None
+    usage: Raw = NOTHING
+    error: Raw = NOTHING
+    success: bool | None = None
+    data: Raw = NOTHING
+
+
+class Cumulative(Struct, gc=False):
+    """A list of texts that grows from event to event."""
+
+    content: list[str] = []
+
+
+class SummaryExtra(Struct, gc=False):
+    """`extra` of the phase `thinking_summary`."""
+
+    summary_title: Cumulative | None = None
+    summary_thought: Cumulative | None = None
+
+
+class Page(Struct, gc=False):
+    """A page that web search found."""
+
+    url: str = ""
+    title: str = ""
+
+
+class ToolResult(Struct, gc=False):
+    """Numbered results: the pages of a batch are numbered `used_id - len(docs)` to `used_id - 1`."""
+
+    docs: list[Page] = []
+    used_id: int | None = None
+
+
+class SearchExtra(Struct, gc=False):
+    """`extra` of the phase `web_search`, and `response.info` of older streams."""
+
+    web_search_info: list[Page] = []
+    tool_result: Raw = NOTHING
+
+
+class ErrorExtra(Struct, gc=False):
+    """`extra` of a delta whose status is `error`."""
+
+    error: Raw = NOTHING
+
+
+class InputDetails(Struct, gc=False):
+    """Where prompt tokens came from."""
+
+    cached_tokens: int | None = None
+
+
+class OutputDetails(Struct, gc=False):
+    """What completion tokens were spent on."""
+
+    reasoning_tokens: int | None = None
+
+
+class UsageBlock(Struct, gc=False):
+    """Counted tokens; cumulative, the last block of a stream wins."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    output_tokens_details: OutputDetails | None = None
+    prompt_tokens_details: InputDetails | None = None
+
+
+class Refusal(Struct, gc=False):
+    """Why a request was refused. `num` is a number of hours."""
+
+    code: str = ""
+    details: str = ""
+    num: float | None = None
+
+
+class Reply(Struct, gc=False):
+    """Any JSON answer that is not a stream: an envelope, a challenge, or bare data."""
+
+    success: bool | None = None
+    data: Any = None
+    ret: list[str] | None = None
+    code: Any = None
+    details: Any = None
+    detail: Any = None
+    error: Any = None

@@ -1,0 +1,69 @@
+"""Server-sent events, from bytes.
+
+Lines end with CR, LF or CRLF and with nothing else: U+2028 and U+0085 are
+text. Reads may split anything anywhere. Everything is bounded.
+"""
+
+from qwen_grpc.errors import UpstreamProtocol
+
+MAX_EVENT_BYTES = 1 << 20
+MAX_STREAM_BYTES = 64 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+class EventDecoder:
+    """Collects reads and hands out the `data` of each complete event."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._after_cr = False
+        self._seen = 0
+
+    def feed(self, read: bytes) -> list[bytes]:
+        """Takes one read; returns the data of the events that it completed.
+
+        Comments and events without data give nothing. Raises
+        `UpstreamProtocol` when an event or the stream is too large.
+        """
+        blocks = self._blocks(self._lines_ended_by_lf(read))
+        return [data for block in blocks if (data := _data(block))]
+
+    def _lines_ended_by_lf(self, read: bytes) -> bytes:
+        if not self._seen:
+            read = read.removeprefix(_BOM)
+        self._seen += len(read)
+        if self._seen > MAX_STREAM_BYTES:
+            raise UpstreamProtocol(f"the upstream's stream is longer than {MAX_STREAM_BYTES >> 20} MiB")
+        if self._after_cr:
+            read = read.removeprefix(b"\n")
+        if b"\r" in read:
+            self._after_cr = read.endswith(b"\r")
+            return read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._after_cr = False
+        return read
+
+    def _blocks(self, text: bytes) -> list[bytes]:
+        if self._rest:
+            seam = len(self._rest) - 1
+            self._rest += text
+            if self._rest.find(b"\n\n", seam) < 0:
+                self._check(self._rest)
+                return []
+            text = bytes(self._rest)
+        *blocks, rest = text.split(b"\n\n")
+        self._check(rest)
+        self._rest = bytearray(rest)
+        return blocks
+
+    def _check(self, event: bytes | bytearray) -> None:
+        if len(event) > MAX_EVENT_BYTES:
+            raise UpstreamProtocol(f"the upstream sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
+
+
+def _data(block: bytes) -> bytes:
+    if len(block) > MAX_EVENT_BYTES:
+        raise UpstreamProtocol(f"the upstream sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return block[6:]
+    lines = [line[5:] for line in block.split(b"\n") if line.startswith(b"data:")]
+    return b"\n".join(line.removeprefix(b" ") for line in lines)

@@ -1,0 +1,153 @@
+"""From gRPC statuses to HTTP statuses and OpenAI's error objects.
+
+The reason in `google.rpc.ErrorInfo` decides; a status without one comes from
+the transport, and its code decides.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, RetryInfo
+from grpc_status import rpc_status
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How a failure looks to an OpenAI client. `retry`: whether to send the same request again is worthwhile."""
+
+    status: int
+    type: str
+    code: str
+    retry: bool = False
+
+
+_REQUEST = "invalid_request_error"
+_SERVER = "server_error"
+_LIMIT = "rate_limit_error"
+_BUSY = "service_unavailable_error"
+
+REASONS: dict[str, Row] = {
+    "TOKEN_MISSING": Row(401, _REQUEST, "invalid_api_key"),
+    "TOKEN_MALFORMED": Row(401, _REQUEST, "invalid_api_key"),
+    "CREDENTIAL_EXPIRED": Row(401, "authentication_error", "credential_expired"),
+    "ACCESS_DENIED": Row(403, "permission_error", "access_denied"),
+    "UPSTREAM_CREDENTIAL_INVALID": Row(502, _SERVER, "upstream_auth"),
+    "UPSTREAM_CHALLENGE": Row(403, "permission_error", "upstream_challenge"),
+    "QUOTA_EXHAUSTED": Row(429, "insufficient_quota", "quota_exhausted"),
+    "RATE_LIMITED": Row(429, _LIMIT, "rate_limit_exceeded", retry=True),
+    "TOKEN_QUOTA": Row(429, _LIMIT, "tokens", retry=True),
+    "BILLING": Row(402, "insufficient_quota", "billing_hard_limit_reached"),
+    "CHAT_BUSY": Row(409, "conflict_error", "chat_busy", retry=True),
+    "INVALID_PARAMETER": Row(400, _REQUEST, "invalid_parameter"),
+    "CONTEXT_LENGTH": Row(400, _REQUEST, "context_length_exceeded"),
+    "CONTENT_FILTERED": Row(400, _REQUEST, "content_filter"),
+    "MODEL_NOT_FOUND": Row(404, _REQUEST, "model_not_found"),
+    "NOT_FOUND": Row(404, _REQUEST, "not_found"),
+    "UNSUPPORTED": Row(400, _REQUEST, "unsupported_parameter"),
+    "UPSTREAM_CONNECT": Row(503, _SERVER, "upstream_unavailable", retry=True),
+    "UPSTREAM_TLS": Row(502, _SERVER, "upstream_tls"),
+    "UPSTREAM_ERROR": Row(502, _SERVER, "upstream_error", retry=True),
+    "UPSTREAM_UNAVAILABLE": Row(503, _BUSY, "upstream_unavailable", retry=True),
+    "UPSTREAM_REDIRECT": Row(502, _SERVER, "upstream_redirect"),
+    "UPSTREAM_HEADERS_TIMEOUT": Row(504, _SERVER, "timeout", retry=True),
+    "UPSTREAM_TTFB_TIMEOUT": Row(504, _SERVER, "timeout", retry=True),
+    "UPSTREAM_IDLE_TIMEOUT": Row(504, _SERVER, "stream_interrupted"),
+    "UPSTREAM_TRUNCATED": Row(502, _SERVER, "stream_interrupted"),
+    "UPSTREAM_PROTOCOL": Row(502, _SERVER, "upstream_protocol", retry=True),
+    "UPSTREAM_EMPTY": Row(502, _SERVER, "upstream_empty", retry=True),
+    "CLIENT_DEADLINE": Row(504, _SERVER, "timeout"),
+    "CLIENT_TOO_SLOW": Row(408, _SERVER, "client_too_slow"),
+    "OVERLOADED": Row(503, _BUSY, "server_is_overloaded", retry=True),
+    "TENANT_LIMIT": Row(429, _LIMIT, "rate_limit_exceeded", retry=True),
+    "NO_CREDENTIAL": Row(429, _LIMIT, "no_capacity", retry=True),
+    "CIRCUIT_OPEN": Row(503, _BUSY, "upstream_unavailable", retry=True),
+    "SHUTTING_DOWN": Row(503, _BUSY, "shutting_down", retry=True),
+    "STATE_STORE_UNAVAILABLE": Row(503, _SERVER, "state_unavailable", retry=True),
+    "IDEMPOTENCY_KEY_REUSED": Row(422, _REQUEST, "idempotency_key_reused"),
+    "TOO_LARGE": Row(413, _REQUEST, "request_too_large"),
+    "HEADERS_TOO_LARGE": Row(431, _REQUEST, "headers_too_large"),
+    "JOB_EXPIRED": Row(410, _REQUEST, "job_expired"),
+    "JOB_UNKNOWN_OUTCOME": Row(409, "conflict_error", "unknown_outcome"),
+    "LOOP_DETECTED": Row(508, _REQUEST, "loop_detected"),
+    "MEDIA_URL_BLOCKED": Row(400, _REQUEST, "invalid_image_url"),
+    "INTERNAL": Row(500, _SERVER, "internal_error"),
+}
+
+# Statuses that carry no reason of ours: from the transport, a proxy, or a server of another version.
+CODES: dict[grpc.StatusCode, Row] = {
+    grpc.StatusCode.OK: Row(500, _SERVER, "internal_error"),
+    grpc.StatusCode.CANCELLED: Row(499, _SERVER, "cancelled"),
+    grpc.StatusCode.UNKNOWN: Row(500, _SERVER, "internal_error"),
+    grpc.StatusCode.INVALID_ARGUMENT: Row(400, _REQUEST, "invalid_parameter"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: Row(504, _SERVER, "timeout"),
+    grpc.StatusCode.NOT_FOUND: Row(404, _REQUEST, "not_found"),
+    grpc.StatusCode.ALREADY_EXISTS: Row(409, "conflict_error", "already_exists"),
+    grpc.StatusCode.PERMISSION_DENIED: Row(403, "permission_error", "access_denied"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Row(413, _REQUEST, "request_too_large"),
+    grpc.StatusCode.FAILED_PRECONDITION: Row(400, _REQUEST, "failed_precondition"),
+    grpc.StatusCode.ABORTED: Row(409, "conflict_error", "aborted", retry=True),
+    grpc.StatusCode.OUT_OF_RANGE: Row(400, _REQUEST, "invalid_parameter"),
+    grpc.StatusCode.UNIMPLEMENTED: Row(400, _REQUEST, "unsupported_parameter"),
+    grpc.StatusCode.INTERNAL: Row(500, _SERVER, "internal_error"),
+    grpc.StatusCode.UNAVAILABLE: Row(503, _BUSY, "upstream_unavailable", retry=True),
+    grpc.StatusCode.DATA_LOSS: Row(500, _SERVER, "internal_error"),
+    grpc.StatusCode.UNAUTHENTICATED: Row(401, _REQUEST, "invalid_api_key"),
+}
+
+
+class HttpError(Exception):
+    """A failure in OpenAI's terms, ready to be written."""
+
+    def __init__(self, row: Row, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.row = row
+        self.message = message
+        self.param = param
+        self.retry_after = retry_after
+
+    @property
+    def body(self) -> Json:
+        """`{"error": {message, type, param, code}}`."""
+        error = {"message": self.message, "type": self.row.type, "param": self.param, "code": self.row.code}
+        return {"error": error}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What tells an SDK whether and when to try again. Whole seconds, rounded up."""
+        headers = {"x-should-retry": "true" if self.row.retry else "false"}
+        if self.retry_after is not None:
+            headers["retry-after"] = str(-int(-self.retry_after // 1))
+        return headers
+
+
+def http_error(error: grpc.aio.AioRpcError) -> HttpError:
+    """What a failed call looks like to an OpenAI client."""
+    row, param, retry_after = CODES[error.code()], None, None
+    for detail in _details(error):
+        match detail:
+            case ErrorInfo():
+                row = REASONS.get(detail.reason, row)
+            case RetryInfo():
+                retry_after = detail.retry_delay.ToMilliseconds() / 1000
+            case BadRequest() if detail.field_violations:
+                param = detail.field_violations[0].field
+    return HttpError(row, error.details() or row.code, param=param, retry_after=retry_after)
+
+
+def _details(error: grpc.aio.AioRpcError) -> Iterator[Any]:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads what both kinds of call have
+    for packed in status.details if status else ():
+        for kind in (ErrorInfo, RetryInfo, BadRequest, RequestInfo):
+            if packed.Is(kind.DESCRIPTOR):
+                detail = kind()
+                packed.Unpack(detail)
+                yield detail
+
+
+def bad_request(param: str | None, message: str, code: str) -> HttpError:
+    """A 400 that the shim itself finds."""
+    return HttpError(Row(400, _REQUEST, code), message, param=param)

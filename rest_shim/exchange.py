@@ -1,0 +1,80 @@
+"""One HTTP request and what is carried over from it to the RPC."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from sanic import HTTPResponse, Request
+
+from rest_shim.errors import bad_request
+from rest_shim.settings import ShimSettings
+from rest_shim.stubs import Stubs
+
+Json = dict[str, Any]
+
+UNARY_S = 900.0
+STREAM_S = 3600.0
+# Credentials in the forms of OpenAI's and Anthropic's clients, and W3C trace context.
+CARRIED = ("authorization", "x-api-key", "traceparent", "tracestate")
+
+_request_id = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_printable = re.compile(r"[\x20-\x7e]*")
+
+
+@dataclass
+class Exchange:
+    """A request, the stubs that can answer it, and the settings."""
+
+    request: Request
+    stubs: Stubs
+    settings: ShimSettings
+
+    @cached_property
+    def body(self) -> Json:
+        """The body as a JSON object; an empty body reads as an empty one."""
+        if not self.request.body:
+            return {}
+        try:
+            body = msgspec.json.decode(self.request.body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise bad_request(None, f"the body is not valid JSON: {error}", "invalid_json") from None
+        if not isinstance(body, dict):
+            raise bad_request(None, "the body is not a JSON object", "invalid_type")
+        return body
+
+    def flag(self, name: str) -> bool:
+        """A boolean member of the body; absent and null read as false."""
+        value = self.body.get(name)
+        if value not in (None, True, False) or isinstance(value, int | float) and not isinstance(value, bool):
+            raise bad_request(name, f"{name} has the wrong type: expected true or false", "invalid_type")
+        return bool(value)
+
+    @cached_property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes along with the RPC."""
+        carried = [(name, self.request.headers.get(name)) for name in CARRIED]
+        kept = [(name, value) for name, value in carried if value and _printable.fullmatch(value)]
+        return (*kept, ("x-request-id", self.request.ctx.request_id))
+
+    def timeout(self, limit: float) -> float:
+        """Seconds for the RPC: the caller's `X-Request-Timeout-Ms`, at most `limit`."""
+        asked = self.request.headers.get("x-request-timeout-ms", "")
+        return min(limit, int(asked) / 1000) if asked.isascii() and asked.isdigit() and int(asked) else limit
+
+    async def call(self, method: Any, message: Any) -> Any:
+        """A unary RPC."""
+        return await method(message, metadata=self.metadata, timeout=self.timeout(UNARY_S))
+
+
+def request_id(request: Request) -> str:
+    """The caller's `X-Request-Id`, or a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _request_id.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+
+
+def answer(body: Json, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
+    """A JSON response."""
+    return HTTPResponse(msgspec.json.encode(body), status=status, headers=headers, content_type="application/json")

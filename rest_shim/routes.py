@@ -1,0 +1,51 @@
+"""The table of REST endpoints."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sanic import HTTPResponse
+
+from rest_shim.completions import complete_chat
+from rest_shim.models import get_model, list_models
+from rest_shim.status import health, welcome
+from rest_shim.tokens import refresh_token, validate_token
+
+Serve = Callable[..., Awaitable[HTTPResponse | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint: how it is called, the RPC behind it, and a line for the docs."""
+
+    methods: tuple[str, ...]
+    path: str
+    serve: Serve
+    rpc: str
+    about: str
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(("GET",), "/", welcome, "", "What this is, and the list of endpoints."),
+    Route(("GET",), "/health", health, "Health.Check", "200 when the gRPC side serves, else 503."),
+    Route(("POST", "GET"), "/v1/validate", validate_token, "TokensService.ValidateToken", "Is the credential good?"),
+    Route(("POST", "GET"), "/v1/refresh", refresh_token, "TokensService.RefreshToken", "A fresh credential."),
+    Route(("GET",), "/v1/models", list_models, "ModelsService.ListModels", "All model names that work."),
+    Route(("GET",), "/v1/models/<model_id:path>", get_model, "ModelsService.GetModel", "One model."),
+    Route(
+        ("POST",),
+        "/v1/chat/completions",
+        complete_chat,
+        "ChatService.StreamChat, CompleteChat",
+        "Chat, whole or as SSE with `stream: true`.",
+    ),
+)
+
+
+def endpoints() -> list[str]:
+    """The table as lines, for people."""
+    return [f"{'|'.join(route.methods)} {shown(route.path)}" for route in ROUTES]
+
+
+def shown(path: str) -> str:
+    """A path as documentation writes it."""
+    return path.replace("<model_id:path>", "{id}")

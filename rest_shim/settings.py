@@ -1,0 +1,18 @@
+"""What an operator can set of the REST door."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ShimSettings(BaseSettings):
+    """The shim's own settings. A field's name in capitals is its name in the environment."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address that the REST door binds to.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the REST door; 0 takes a free one.")
+    cors_origins: str = Field("", description="Origins that browsers may call from, separated by commas; empty: none.")
+    early_headers: float = Field(10, gt=0, description="Seconds of silence after which a stream's headers are sent.")
+    heartbeat: float = Field(10, gt=0, description="Seconds of silence after which a stream gets a comment line.")
+    shim_target: str = Field("", description="gRPC target of `rest-shim`, such as `127.0.0.1:50051` or `unix:/run/q`.")
+    max_body: int = Field(4 << 20, ge=1024, description="Bytes that a request body may have.")

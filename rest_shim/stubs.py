@@ -1,0 +1,48 @@
+"""The generated stubs on one channel: all that the shim knows of the server."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
+from qwen_grpc.v1.models_pb2_grpc import ModelsServiceStub
+from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceStub
+
+if TYPE_CHECKING:
+    from qwen_grpc.v1.chat_pb2_grpc import ChatServiceAsyncStub
+    from qwen_grpc.v1.models_pb2_grpc import ModelsServiceAsyncStub
+    from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceAsyncStub
+
+MIB = 1 << 20
+
+# For a real channel. The names are grpc's own.
+CHANNEL_OPTIONS: dict[str, int | str] = {
+    "grpc.max_receive_message_length": 64 * MIB,
+    "grpc.max_send_message_length": 32 * MIB,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.http2.max_pings_without_data": 0,
+    # Workers that share an address would otherwise share one connection to one server process.
+    "grpc.use_local_subchannel_pool": 1,
+    # A reader that stalls then holds 0.1 MiB of an answer instead of 4 to 6 MiB.
+    "grpc.http2.bdp_probe": 0,
+    "grpc.primary_user_agent": "qwen-rest-shim",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stubs:
+    """One stub per service; on an asyncio channel they are what the `…AsyncStub` types describe."""
+
+    chat: "ChatServiceAsyncStub"
+    models: "ModelsServiceAsyncStub"
+    tokens: "TokensServiceAsyncStub"
+    health: Any
+
+
+def stubs_on(channel: grpc.aio.Channel) -> Stubs:
+    """The stubs on a channel, which may be real or in-process."""
+    kinds: tuple[Any, ...] = (ChatServiceStub, ModelsServiceStub, TokensServiceStub, HealthStub)
+    return Stubs(*(kind(channel) for kind in kinds))
