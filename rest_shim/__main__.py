@@ -10,7 +10,8 @@ import typer
 import uvloop
 from pydantic import ValidationError
 
-from rest_shim.app import build, listening
+from rest_shim.app import build
+from rest_shim.door import listening
 from rest_shim.settings import ShimSettings
 from rest_shim.stubs import CHANNEL_OPTIONS
 

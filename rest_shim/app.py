@@ -1,11 +1,7 @@
-"""The Sanic application, and the port that it listens on."""
+"""The Sanic application: routes, and the one place where a failure becomes an HTTP answer."""
 
-import asyncio
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +11,7 @@ from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicE
 
 from rest_shim.codec import InvalidBody
 from rest_shim.cors import Cors
+from rest_shim.door import Running
 from rest_shim.errors import REASONS, HttpError, Row, bad_request, http_error
 from rest_shim.exchange import Exchange, answer, request_id
 from rest_shim.hardening import check_head, close_after
@@ -24,7 +21,6 @@ from rest_shim.stubs import Stubs, stubs_on
 
 # Sanic cannot take more; a credential may fill most of it.
 MAX_HEADERS = 16_384
-BACKLOG = 4096
 log = logging.getLogger("rest_shim")
 
 
@@ -47,6 +43,8 @@ def build(settings: ShimSettings, channel: grpc.aio.Channel) -> Sanic[Any, Any]:
 def _config(settings: ShimSettings) -> dict[str, Any]:
     return {
         "REQUEST_MAX_SIZE": settings.max_body,
+        # Beyond this Sanic may stop reading, and would then not notice that the client hangs up.
+        "REQUEST_BUFFER_SIZE": settings.max_body + MAX_HEADERS + 4096,
         "REQUEST_MAX_HEADER_SIZE": MAX_HEADERS,
         "REQUEST_TIMEOUT": 30,
         # Answers take as long as they take; the RPC has its own deadline.
@@ -56,6 +54,7 @@ def _config(settings: ShimSettings) -> dict[str, Any]:
         "FALLBACK_ERROR_FORMAT": "json",
         "ACCESS_LOG": False,
         "MOTD": False,
+        # It rewrites classes that all applications of a process share, and breaks the second one.
         "TOUCHUP": False,
     }
 
@@ -80,7 +79,7 @@ async def _end(request: Request, response: HTTPResponse) -> None:
 
 
 async def _failed(request: Request, error: Exception) -> HTTPResponse:
-    """The one place where a failure becomes an HTTP answer."""
+    """Every failure ends here."""
     failure = _as_http(error)
     if failure.row.code == "internal_error" and not isinstance(error, grpc.aio.AioRpcError):
         log.error("unforeseen failure", exc_info=error)
@@ -111,79 +110,3 @@ def _as_http(error: Exception) -> HttpError:
             return bad_request(None, "this is not a request that HTTP allows", "invalid_request")
         case _:
             return HttpError(REASONS["INTERNAL"], "internal error; the log of the server has the rest")
-
-
-class Running:
-    """Counts the requests that are being served."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def __enter__(self) -> None:
-        self._count += 1
-        self._idle.clear()
-
-    def __exit__(self, *exc: object) -> None:
-        self._count -= 1
-        if not self._count:
-            self._idle.set()
-
-    async def idle(self) -> None:
-        """Waits until no request is being served."""
-        await self._idle.wait()
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """An open REST port."""
-
-    port: int
-    server: Any
-    running: Running
-
-    async def finish(self, grace_s: float) -> None:
-        """Accepts nothing more, and waits at most `grace_s` seconds for running requests."""
-        self.server.close()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.running.idle(), grace_s)
-
-
-@asynccontextmanager
-async def listening(app: Sanic[Any, Any], settings: ShimSettings, *, reuse_port: bool = False) -> AsyncIterator[Door]:
-    """Serves the application in the running loop. Raises `OSError` when the port cannot be had."""
-    sock = bound_socket(settings.host, settings.port, reuse_port=reuse_port)
-    server = await app.create_server(sock=sock, backlog=BACKLOG, return_asyncio_server=True, access_log=False)
-    assert server is not None
-    await server.startup()
-    await server.before_start()
-    await server.start_serving()
-    await server.after_start()
-    door = Door(sock.getsockname()[1], server, app.ctx.running)
-    try:
-        yield door
-    finally:
-        await door.finish(0.0)
-        await server.before_stop()
-        for connection in list(server.connections):
-            connection.abort()
-        await server.after_stop()
-        Sanic.unregister_app(app)
-
-
-def bound_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket:
-    """A bound TCP socket. A taken port is an error, also among workers of somebody else."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted sockets inherit it; without it a small record may wait 40 ms for an acknowledgement.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if reuse_port:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock

@@ -25,7 +25,7 @@ async def complete_chat(exchange: Exchange) -> HTTPResponse | None:
     body = exchange.body
     REQUESTS.check(CompleteChatRequest, body)
     message = REQUESTS.read(CompleteChatRequest, body)
-    if exchange.flag("stream"):
+    if body.get("stream"):
         await _stream(exchange, message)
         return None
     if body.get("stream_options") is not None:

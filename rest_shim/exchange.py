@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import msgspec
 from sanic import HTTPResponse, Request
 
 from rest_shim.errors import bad_request
+from rest_shim.jsontext import dump, load
 from rest_shim.settings import ShimSettings
 from rest_shim.stubs import Stubs
 
@@ -38,19 +38,12 @@ class Exchange:
         if not self.request.body:
             return {}
         try:
-            body = msgspec.json.decode(self.request.body)
-        except (msgspec.DecodeError, RecursionError) as error:
+            body = load(self.request.body)
+        except ValueError as error:
             raise bad_request(None, f"the body is not valid JSON: {error}", "invalid_json") from None
         if not isinstance(body, dict):
             raise bad_request(None, "the body is not a JSON object", "invalid_type")
         return body
-
-    def flag(self, name: str) -> bool:
-        """A boolean member of the body; absent and null read as false."""
-        value = self.body.get(name)
-        if value not in (None, True, False) or isinstance(value, int | float) and not isinstance(value, bool):
-            raise bad_request(name, f"{name} has the wrong type: expected true or false", "invalid_type")
-        return bool(value)
 
     @cached_property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -77,4 +70,4 @@ def request_id(request: Request) -> str:
 
 def answer(body: Json, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """A JSON response."""
-    return HTTPResponse(msgspec.json.encode(body), status=status, headers=headers, content_type="application/json")
+    return HTTPResponse(dump(body), status=status, headers=headers, content_type="application/json")

@@ -14,7 +14,7 @@ from qwen_grpc.credentials import WebSession, describe, read_bearer
 from qwen_grpc.errors import QwenError
 from qwen_grpc.settings import BadSettings, Settings, load, read_file
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
-from rest_shim.app import bound_socket
+from rest_shim.door import bound_socket
 from rest_shim.settings import ShimSettings
 
 CREDENTIAL_VARIABLE = "QWEN_TOKEN"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from qwen_grpc.server import LAST_WORDS_S, Server, serving
 from qwen_grpc.settings import BadSettings, Settings
-from rest_shim.app import Door, build, listening
+from rest_shim.app import build
+from rest_shim.door import Door, listening
 from rest_shim.settings import ShimSettings
 
 

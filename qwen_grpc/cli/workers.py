@@ -10,7 +10,7 @@ import uvloop
 
 from qwen_grpc.cli.running import fail
 from qwen_grpc.settings import Settings
-from rest_shim.app import bound_socket
+from rest_shim.door import bound_socket
 from rest_shim.settings import ShimSettings
 
 

@@ -1,7 +1,7 @@
 """Lifts async context managers around calls of any shape."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Any, TypeAlias
 
 import grpc
@@ -51,8 +51,8 @@ class Around(ServerInterceptor):
     def _stream(self, serve: Callable[..., Any], method: str) -> Callable[..., Any]:
         async def run(request: Any, context: Context) -> AsyncIterator[Any]:
             call = begin(method, context, streams=True)
-            async with self._scoped(call):
-                async for message in serve(request, context):
+            async with self._scoped(call), aclosing(serve(request, context)) as messages:
+                async for message in messages:
                     call.count()
                     yield message
 

@@ -1,6 +1,7 @@
 """ChatService."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from qwen_grpc.calls import Context, announce
 from qwen_grpc.services.caller import caller
@@ -27,8 +28,9 @@ class ChatService(ChatServiceServicer):
         self, request: CompleteChatRequest, context: Context
     ) -> AsyncGenerator[StreamChatResponse, None]:
         """The answer as it is made."""
-        async for message in paced(await self._answer(request, context), self._meter):
-            yield message
+        async with aclosing(paced(await self._answer(request, context), self._meter)) as messages:
+            async for message in messages:
+                yield message
 
     async def _answer(self, request: CompleteChatRequest, context: Context) -> AsyncGenerator[StreamChatResponse, None]:
         check_chat(request)

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from qwen_grpc.errors import UpstreamTruncated
 from qwen_grpc.v1.chat_pb2 import (
     FINISH_REASON_UNSPECIFIED,
@@ -15,31 +17,29 @@ from qwen_grpc.v1.chat_pb2 import (
 )
 
 
+_TEXTS = ("content", "reasoning_content", "refusal")
+
+
 class _Draft:
-    """One choice while it grows."""
+    """One choice while it grows. Texts are joined once, at the end."""
 
     def __init__(self, index: int) -> None:
         self.choice = Choice(index=index)
         self.choice.message.role = ROLE_ASSISTANT
-        self._content: list[str] = []
-        self._reasoning: list[str] = []
-        self._refusal: list[str] = []
+        self._texts: dict[str, list[str]] = {name: [] for name in _TEXTS}
         self._arguments: defaultdict[int, list[str]] = defaultdict(list)
 
     def add(self, delta: ChatDelta) -> None:
-        if delta.HasField("content"):
-            self._content.append(delta.content)
-        if delta.HasField("reasoning_content"):
-            self._reasoning.append(delta.reasoning_content)
-        if delta.HasField("refusal"):
-            self._refusal.append(delta.refusal)
+        for name, parts in self._texts.items():
+            if delta.HasField(name):
+                parts.append(getattr(delta, name))
         for call in delta.tool_calls:
             self._add_call(call)
-        if delta.finish_reason:
-            self.choice.finish_reason = delta.finish_reason
+        self.choice.finish_reason = delta.finish_reason or self.choice.finish_reason
         self.choice.message.annotations.extend(delta.annotations)
         if delta.HasField("logprobs"):
             self.choice.logprobs.MergeFrom(delta.logprobs)
+        self._add_rest(delta)
 
     def _add_call(self, step: ToolCallDelta) -> None:
         calls = self.choice.message.tool_calls
@@ -49,17 +49,21 @@ class _Draft:
         call.id, call.name, call.type = call.id or step.id, call.name or step.name, call.type or step.type
         self._arguments[step.index].append(step.arguments)
 
-    def done(self) -> Choice:
+    def _add_rest(self, delta: ChatDelta) -> None:
         message = self.choice.message
-        for name, parts in (
-            ("content", self._content),
-            ("reasoning_content", self._reasoning),
-            ("refusal", self._refusal),
-        ):
+        if delta.HasField("audio"):
+            data = message.audio.data + delta.audio.data
+            message.audio.MergeFrom(delta.audio)
+            message.audio.data = data
+        if delta.extra_json:
+            message.extra_json = _merged(message.extra_json, delta.extra_json)
+
+    def done(self) -> Choice:
+        for name, parts in self._texts.items():
             if parts:
-                setattr(message, name, "".join(parts))
+                setattr(self.choice.message, name, "".join(parts))
         for index, pieces in self._arguments.items():
-            message.tool_calls[index].arguments = "".join(pieces)
+            self.choice.message.tool_calls[index].arguments = "".join(pieces)
         return self.choice
 
 
@@ -70,6 +74,8 @@ async def fold(stream: AsyncIterator[StreamChatResponse]) -> CompleteChatRespons
     async for message in stream:
         if message.HasField("start"):
             _copy_start(message, whole)
+        if message.extra_json:
+            whole.extra_json = _merged(whole.extra_json, message.extra_json)
         if message.HasField("usage"):
             whole.usage.CopyFrom(message.usage)
         for delta in message.deltas:
@@ -78,6 +84,11 @@ async def fold(stream: AsyncIterator[StreamChatResponse]) -> CompleteChatRespons
     if any(choice.finish_reason == FINISH_REASON_UNSPECIFIED for choice in whole.choices) or not whole.choices:
         raise UpstreamTruncated("the upstream ended its answer without a finish reason")
     return whole
+
+
+def _merged(before: str, more: str) -> str:
+    """Two JSON objects as one; later members win."""
+    return msgspec.json.encode(msgspec.json.decode(before or "{}") | msgspec.json.decode(more)).decode()
 
 
 def _copy_start(message: StreamChatResponse, whole: CompleteChatResponse) -> None:

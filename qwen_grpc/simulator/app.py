@@ -64,6 +64,8 @@ async def running(
     app = build(simulator)
     try:
         with socket.create_server((host, port), backlog=1024) as listener:
+            # Accepted sockets inherit it; without it each event may wait 40 ms for an acknowledgement.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             simulator.url = f"http://{host}:{listener.getsockname()[1]}"
             server = await _serve(app, listener)
             try:

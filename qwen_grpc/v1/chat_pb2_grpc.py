@@ -26,7 +26,25 @@ if _version_not_supported:
 
 
 class ChatServiceStub(object):
-    """Chat completions.
+    """Chat completions: one request, one answer, whole or streamed.
+
+    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    The response metadata name the call (`x-request-id`) and the model that
+    answers (`x-qwen-model`).
+
+    Errors of both methods, as words of ErrorReason:
+    - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
+    CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
+    NOT_FOUND for a chat or file that the request names;
+    - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
+    TOKEN_QUOTA, BILLING, CHAT_BUSY;
+    - the upstream: every reason that begins with UPSTREAM_;
+    - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
+    SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
+
+    An answer is never reported as complete unless the upstream gave a finish
+    reason; nobody makes one up.
     """
 
     def __init__(self, channel):
@@ -48,11 +66,38 @@ class ChatServiceStub(object):
 
 
 class ChatServiceServicer(object):
-    """Chat completions.
+    """Chat completions: one request, one answer, whole or streamed.
+
+    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    The response metadata name the call (`x-request-id`) and the model that
+    answers (`x-qwen-model`).
+
+    Errors of both methods, as words of ErrorReason:
+    - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
+    CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
+    NOT_FOUND for a chat or file that the request names;
+    - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
+    TOKEN_QUOTA, BILLING, CHAT_BUSY;
+    - the upstream: every reason that begins with UPSTREAM_;
+    - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
+    SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
+
+    An answer is never reported as complete unless the upstream gave a finish
+    reason; nobody makes one up.
     """
 
     def CompleteChat(self, request, context):
         """Generates a whole answer.
+
+        The server reads the upstream's stream and folds it, so the result is what
+        StreamChat would have sent. If the stream breaks, the call fails and the
+        part that came is dropped.
+
+        Retry: only where ErrorReason says so, and not blindly after a timeout.
+        Every attempt that the upstream accepted is a turn of its own and may count
+        against the quota. Cancelling, or a passed deadline, stops the work
+        upstream within about a second.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,9 +106,22 @@ class ChatServiceServicer(object):
     def StreamChat(self, request, context):
         """Generates an answer and streams it as it is made.
 
-        The first message carries `start`. Every message may carry any number of
-        deltas, in order. The last one carries `usage`. A failure, also one in the
-        middle of the answer, ends the call with a gRPC status.
+        - The first message carries `start`, and no other does. It is sent only
+        after the upstream accepted the request: a refusal comes before it, as
+        the status of the call.
+        - Deltas come in order. A message carries one of them when there is time
+        and several under load; where messages begin and end means nothing.
+        - A delta with only a `phase` tells what the upstream is doing, such as
+        `web_search`. A message without any field is a keep-alive.
+        - `usage` is on the last message, if it is known.
+        - Status OK comes only after every choice got its finish_reason. A failure
+        at any time is the gRPC status, never a message; what came before the
+        failure is delivered first.
+
+        Retry: as for CompleteChat, and only before the first message. A broken
+        stream cannot be resumed. Cancelling the call, or a passed deadline, stops
+        the work upstream within about a second, before and after the first
+        message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,7 +149,25 @@ def add_ChatServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ChatService(object):
-    """Chat completions.
+    """Chat completions: one request, one answer, whole or streamed.
+
+    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    The response metadata name the call (`x-request-id`) and the model that
+    answers (`x-qwen-model`).
+
+    Errors of both methods, as words of ErrorReason:
+    - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
+    CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
+    NOT_FOUND for a chat or file that the request names;
+    - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
+    TOKEN_QUOTA, BILLING, CHAT_BUSY;
+    - the upstream: every reason that begins with UPSTREAM_;
+    - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
+    SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
+
+    An answer is never reported as complete unless the upstream gave a finish
+    reason; nobody makes one up.
     """
 
     @staticmethod

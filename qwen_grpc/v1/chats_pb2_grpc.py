@@ -27,6 +27,12 @@ if _version_not_supported:
 
 class ChatsServiceStub(object):
     """The chats stored upstream under the caller's account.
+
+    Every method needs a credential, and sees only the chats of its account.
+    Upstreams that store no chats fail with UNSUPPORTED. Every method may fail
+    with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED, ACCESS_DENIED,
+    UPSTREAM_CHALLENGE, RATE_LIMITED, the reasons that begin with UPSTREAM_,
+    OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     def __init__(self, channel):
@@ -59,10 +65,19 @@ class ChatsServiceStub(object):
 
 class ChatsServiceServicer(object):
     """The chats stored upstream under the caller's account.
+
+    Every method needs a credential, and sees only the chats of its account.
+    Upstreams that store no chats fail with UNSUPPORTED. Every method may fail
+    with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED, ACCESS_DENIED,
+    UPSTREAM_CHALLENGE, RATE_LIMITED, the reasons that begin with UPSTREAM_,
+    OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     def ListChats(self, request, context):
-        """Lists chats, newest first, without messages.
+        """Lists chats, the latest changed first, without messages.
+
+        INVALID_PARAMETER names a page_size or page_token that is wrong. May be
+        retried. Cancelling ends the question upstream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,20 +85,30 @@ class ChatsServiceServicer(object):
 
     def GetChat(self, request, context):
         """Gets a chat with its messages.
+
+        NOT_FOUND when there is no such chat in this account. May be retried.
+        Cancelling ends the question upstream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteChat(self, request, context):
-        """Deletes one chat.
+        """Deletes one chat for good.
+
+        NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
+        may be retried. After cancelling the chat may be deleted or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PurgeChats(self, request, context):
-        """Deletes every chat of the account (AIP-165).
+        """Deletes every chat of the account for good, those that were not made through
+        this API included (AIP-165). Without `force` it deletes nothing.
+
+        May be retried: what is deleted stays deleted. After cancelling the chats may
+        be deleted or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +147,12 @@ def add_ChatsServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ChatsService(object):
     """The chats stored upstream under the caller's account.
+
+    Every method needs a credential, and sees only the chats of its account.
+    Upstreams that store no chats fail with UNSUPPORTED. Every method may fail
+    with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED, ACCESS_DENIED,
+    UPSTREAM_CHALLENGE, RATE_LIMITED, the reasons that begin with UPSTREAM_,
+    OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     @staticmethod

@@ -18,62 +18,117 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class ChatsServiceStub:
-    """The chats stored upstream under the caller's account."""
+    """The chats stored upstream under the caller's account.
+
+    Every method needs a credential, and sees only the chats of its account.
+    Upstreams that store no chats fail with UNSUPPORTED. Every method may fail
+    with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED, ACCESS_DENIED,
+    UPSTREAM_CHALLENGE, RATE_LIMITED, the reasons that begin with UPSTREAM_,
+    OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     ListChats: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.chats_pb2.ListChatsRequest,
         qwen_grpc.v1.chats_pb2.ListChatsResponse,
     ]
-    """Lists chats, newest first, without messages."""
+    """Lists chats, the latest changed first, without messages.
+
+    INVALID_PARAMETER names a page_size or page_token that is wrong. May be
+    retried. Cancelling ends the question upstream.
+    """
 
     GetChat: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.chats_pb2.GetChatRequest,
         qwen_grpc.v1.chats_pb2.GetChatResponse,
     ]
-    """Gets a chat with its messages."""
+    """Gets a chat with its messages.
+
+    NOT_FOUND when there is no such chat in this account. May be retried.
+    Cancelling ends the question upstream.
+    """
 
     DeleteChat: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.chats_pb2.DeleteChatRequest,
         qwen_grpc.v1.chats_pb2.DeleteChatResponse,
     ]
-    """Deletes one chat."""
+    """Deletes one chat for good.
+
+    NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
+    may be retried. After cancelling the chat may be deleted or not.
+    """
 
     PurgeChats: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.chats_pb2.PurgeChatsRequest,
         qwen_grpc.v1.chats_pb2.PurgeChatsResponse,
     ]
-    """Deletes every chat of the account (AIP-165)."""
+    """Deletes every chat of the account for good, those that were not made through
+    this API included (AIP-165). Without `force` it deletes nothing.
+
+    May be retried: what is deleted stays deleted. After cancelling the chats may
+    be deleted or not.
+    """
 
 class ChatsServiceAsyncStub:
-    """The chats stored upstream under the caller's account."""
+    """The chats stored upstream under the caller's account.
+
+    Every method needs a credential, and sees only the chats of its account.
+    Upstreams that store no chats fail with UNSUPPORTED. Every method may fail
+    with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED, ACCESS_DENIED,
+    UPSTREAM_CHALLENGE, RATE_LIMITED, the reasons that begin with UPSTREAM_,
+    OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     ListChats: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.chats_pb2.ListChatsRequest,
         qwen_grpc.v1.chats_pb2.ListChatsResponse,
     ]
-    """Lists chats, newest first, without messages."""
+    """Lists chats, the latest changed first, without messages.
+
+    INVALID_PARAMETER names a page_size or page_token that is wrong. May be
+    retried. Cancelling ends the question upstream.
+    """
 
     GetChat: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.chats_pb2.GetChatRequest,
         qwen_grpc.v1.chats_pb2.GetChatResponse,
     ]
-    """Gets a chat with its messages."""
+    """Gets a chat with its messages.
+
+    NOT_FOUND when there is no such chat in this account. May be retried.
+    Cancelling ends the question upstream.
+    """
 
     DeleteChat: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.chats_pb2.DeleteChatRequest,
         qwen_grpc.v1.chats_pb2.DeleteChatResponse,
     ]
-    """Deletes one chat."""
+    """Deletes one chat for good.
+
+    NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
+    may be retried. After cancelling the chat may be deleted or not.
+    """
 
     PurgeChats: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.chats_pb2.PurgeChatsRequest,
         qwen_grpc.v1.chats_pb2.PurgeChatsResponse,
     ]
-    """Deletes every chat of the account (AIP-165)."""
+    """Deletes every chat of the account for good, those that were not made through
+    this API included (AIP-165). Without `force` it deletes nothing.
+
+    May be retried: what is deleted stays deleted. After cancelling the chats may
+    be deleted or not.
+    """
 
 class ChatsServiceServicer(metaclass=abc.ABCMeta):
-    """The chats stored upstream under the caller's account."""
+    """The chats stored upstream under the caller's account.
+
+    Every method needs a credential, and sees only the chats of its account.
+    Upstreams that store no chats fail with UNSUPPORTED. Every method may fail
+    with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED, ACCESS_DENIED,
+    UPSTREAM_CHALLENGE, RATE_LIMITED, the reasons that begin with UPSTREAM_,
+    OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     @abc.abstractmethod
     def ListChats(
@@ -81,7 +136,11 @@ class ChatsServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.chats_pb2.ListChatsRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.chats_pb2.ListChatsResponse, collections.abc.Awaitable[qwen_grpc.v1.chats_pb2.ListChatsResponse]]:
-        """Lists chats, newest first, without messages."""
+        """Lists chats, the latest changed first, without messages.
+
+        INVALID_PARAMETER names a page_size or page_token that is wrong. May be
+        retried. Cancelling ends the question upstream.
+        """
 
     @abc.abstractmethod
     def GetChat(
@@ -89,7 +148,11 @@ class ChatsServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.chats_pb2.GetChatRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.chats_pb2.GetChatResponse, collections.abc.Awaitable[qwen_grpc.v1.chats_pb2.GetChatResponse]]:
-        """Gets a chat with its messages."""
+        """Gets a chat with its messages.
+
+        NOT_FOUND when there is no such chat in this account. May be retried.
+        Cancelling ends the question upstream.
+        """
 
     @abc.abstractmethod
     def DeleteChat(
@@ -97,7 +160,11 @@ class ChatsServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.chats_pb2.DeleteChatRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.chats_pb2.DeleteChatResponse, collections.abc.Awaitable[qwen_grpc.v1.chats_pb2.DeleteChatResponse]]:
-        """Deletes one chat."""
+        """Deletes one chat for good.
+
+        NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
+        may be retried. After cancelling the chat may be deleted or not.
+        """
 
     @abc.abstractmethod
     def PurgeChats(
@@ -105,6 +172,11 @@ class ChatsServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.chats_pb2.PurgeChatsRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.chats_pb2.PurgeChatsResponse, collections.abc.Awaitable[qwen_grpc.v1.chats_pb2.PurgeChatsResponse]]:
-        """Deletes every chat of the account (AIP-165)."""
+        """Deletes every chat of the account for good, those that were not made through
+        this API included (AIP-165). Without `force` it deletes nothing.
+
+        May be retried: what is deleted stays deleted. After cancelling the chats may
+        be deleted or not.
+        """
 
 def add_ChatsServiceServicer_to_server(servicer: ChatsServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -26,7 +26,13 @@ if _version_not_supported:
 
 
 class FilesServiceStub(object):
-    """Short-lived uploads, to be named in Media.file_id.
+    """Short-lived uploads, to be named in Media.file_id: the way for media that
+    are too large for one message.
+
+    Every method needs a credential, and sees only the files of its account.
+    Every method may fail with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED, the reasons that
+    begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     def __init__(self, channel):
@@ -53,25 +59,42 @@ class FilesServiceStub(object):
 
 
 class FilesServiceServicer(object):
-    """Short-lived uploads, to be named in Media.file_id.
+    """Short-lived uploads, to be named in Media.file_id: the way for media that
+    are too large for one message.
+
+    Every method needs a credential, and sees only the files of its account.
+    Every method may fail with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED, the reasons that
+    begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     def UploadFile(self, request_iterator, context):
-        """Uploads a file: one header, then data.
+        """Uploads a file: one header, then data. Chunks of 256 KiB are fast.
+
+        INVALID_PARAMETER when the header is missing or does not fit the data,
+        TOO_LARGE when the file is over the limit. A retry starts again with the header
+        and makes a new file; one that was made unnoticed expires. Cancelling drops
+        what has come.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetFile(self, request, context):
-        """Gets a file's description.
+        """Gets a file's description, not its content.
+
+        NOT_FOUND when there is no such file, or it has expired. May be retried;
+        cancelling changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteFile(self, request, context):
-        """Deletes a file.
+        """Deletes a file before it expires.
+
+        NOT_FOUND when there is no such file, also when a retry follows a success. After
+        cancelling the file may be deleted or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +127,13 @@ def add_FilesServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FilesService(object):
-    """Short-lived uploads, to be named in Media.file_id.
+    """Short-lived uploads, to be named in Media.file_id: the way for media that
+    are too large for one message.
+
+    Every method needs a credential, and sees only the files of its account.
+    Every method may fail with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED, the reasons that
+    begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     @staticmethod

@@ -18,50 +18,99 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class FilesServiceStub:
-    """Short-lived uploads, to be named in Media.file_id."""
+    """Short-lived uploads, to be named in Media.file_id: the way for media that
+    are too large for one message.
+
+    Every method needs a credential, and sees only the files of its account.
+    Every method may fail with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED, the reasons that
+    begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     UploadFile: grpc.StreamUnaryMultiCallable[
         qwen_grpc.v1.files_pb2.UploadFileRequest,
         qwen_grpc.v1.files_pb2.UploadFileResponse,
     ]
-    """Uploads a file: one header, then data."""
+    """Uploads a file: one header, then data. Chunks of 256 KiB are fast.
+
+    INVALID_PARAMETER when the header is missing or does not fit the data,
+    TOO_LARGE when the file is over the limit. A retry starts again with the header
+    and makes a new file; one that was made unnoticed expires. Cancelling drops
+    what has come.
+    """
 
     GetFile: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.files_pb2.GetFileRequest,
         qwen_grpc.v1.files_pb2.GetFileResponse,
     ]
-    """Gets a file's description."""
+    """Gets a file's description, not its content.
+
+    NOT_FOUND when there is no such file, or it has expired. May be retried;
+    cancelling changes nothing.
+    """
 
     DeleteFile: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.files_pb2.DeleteFileRequest,
         qwen_grpc.v1.files_pb2.DeleteFileResponse,
     ]
-    """Deletes a file."""
+    """Deletes a file before it expires.
+
+    NOT_FOUND when there is no such file, also when a retry follows a success. After
+    cancelling the file may be deleted or not.
+    """
 
 class FilesServiceAsyncStub:
-    """Short-lived uploads, to be named in Media.file_id."""
+    """Short-lived uploads, to be named in Media.file_id: the way for media that
+    are too large for one message.
+
+    Every method needs a credential, and sees only the files of its account.
+    Every method may fail with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED, the reasons that
+    begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     UploadFile: grpc.aio.StreamUnaryMultiCallable[
         qwen_grpc.v1.files_pb2.UploadFileRequest,
         qwen_grpc.v1.files_pb2.UploadFileResponse,
     ]
-    """Uploads a file: one header, then data."""
+    """Uploads a file: one header, then data. Chunks of 256 KiB are fast.
+
+    INVALID_PARAMETER when the header is missing or does not fit the data,
+    TOO_LARGE when the file is over the limit. A retry starts again with the header
+    and makes a new file; one that was made unnoticed expires. Cancelling drops
+    what has come.
+    """
 
     GetFile: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.files_pb2.GetFileRequest,
         qwen_grpc.v1.files_pb2.GetFileResponse,
     ]
-    """Gets a file's description."""
+    """Gets a file's description, not its content.
+
+    NOT_FOUND when there is no such file, or it has expired. May be retried;
+    cancelling changes nothing.
+    """
 
     DeleteFile: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.files_pb2.DeleteFileRequest,
         qwen_grpc.v1.files_pb2.DeleteFileResponse,
     ]
-    """Deletes a file."""
+    """Deletes a file before it expires.
+
+    NOT_FOUND when there is no such file, also when a retry follows a success. After
+    cancelling the file may be deleted or not.
+    """
 
 class FilesServiceServicer(metaclass=abc.ABCMeta):
-    """Short-lived uploads, to be named in Media.file_id."""
+    """Short-lived uploads, to be named in Media.file_id: the way for media that
+    are too large for one message.
+
+    Every method needs a credential, and sees only the files of its account.
+    Every method may fail with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED, the reasons that
+    begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     @abc.abstractmethod
     def UploadFile(
@@ -69,7 +118,13 @@ class FilesServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[qwen_grpc.v1.files_pb2.UploadFileRequest],
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.files_pb2.UploadFileResponse, collections.abc.Awaitable[qwen_grpc.v1.files_pb2.UploadFileResponse]]:
-        """Uploads a file: one header, then data."""
+        """Uploads a file: one header, then data. Chunks of 256 KiB are fast.
+
+        INVALID_PARAMETER when the header is missing or does not fit the data,
+        TOO_LARGE when the file is over the limit. A retry starts again with the header
+        and makes a new file; one that was made unnoticed expires. Cancelling drops
+        what has come.
+        """
 
     @abc.abstractmethod
     def GetFile(
@@ -77,7 +132,11 @@ class FilesServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.files_pb2.GetFileRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.files_pb2.GetFileResponse, collections.abc.Awaitable[qwen_grpc.v1.files_pb2.GetFileResponse]]:
-        """Gets a file's description."""
+        """Gets a file's description, not its content.
+
+        NOT_FOUND when there is no such file, or it has expired. May be retried;
+        cancelling changes nothing.
+        """
 
     @abc.abstractmethod
     def DeleteFile(
@@ -85,6 +144,10 @@ class FilesServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.files_pb2.DeleteFileRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.files_pb2.DeleteFileResponse, collections.abc.Awaitable[qwen_grpc.v1.files_pb2.DeleteFileResponse]]:
-        """Deletes a file."""
+        """Deletes a file before it expires.
+
+        NOT_FOUND when there is no such file, also when a retry follows a success. After
+        cancelling the file may be deleted or not.
+        """
 
 def add_FilesServiceServicer_to_server(servicer: FilesServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -26,7 +26,14 @@ if _version_not_supported:
 
 
 class ImagesServiceStub(object):
-    """Makes and edits images.
+    """Makes and edits images. A call takes 10 to 60 seconds as a rule: set the
+    deadline for it.
+
+    Both methods need a credential. Errors: INVALID_PARAMETER, MODEL_NOT_FOUND,
+    UNSUPPORTED, CONTENT_FILTERED, TOKEN_MISSING, TOKEN_MALFORMED,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_, OVERLOADED,
+    SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     def __init__(self, channel):
@@ -48,11 +55,22 @@ class ImagesServiceStub(object):
 
 
 class ImagesServiceServicer(object):
-    """Makes and edits images.
+    """Makes and edits images. A call takes 10 to 60 seconds as a rule: set the
+    deadline for it.
+
+    Both methods need a credential. Errors: INVALID_PARAMETER, MODEL_NOT_FOUND,
+    UNSUPPORTED, CONTENT_FILTERED, TOKEN_MISSING, TOKEN_MALFORMED,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_, OVERLOADED,
+    SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     def GenerateImages(self, request, context):
         """Makes images from text.
+
+        Retry only where ErrorReason says so, and not blindly after a timeout: the
+        images may have been made and counted against the quota. Cancelling stops the
+        waiting; the upstream may finish its work.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,6 +78,9 @@ class ImagesServiceServicer(object):
 
     def EditImages(self, request, context):
         """Edits images. Large inputs go by FilesService first.
+
+        Further errors: NOT_FOUND for a file_id, MEDIA_URL_BLOCKED for a url, TOO_LARGE.
+        Retry and cancelling as for GenerateImages.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +108,14 @@ def add_ImagesServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ImagesService(object):
-    """Makes and edits images.
+    """Makes and edits images. A call takes 10 to 60 seconds as a rule: set the
+    deadline for it.
+
+    Both methods need a credential. Errors: INVALID_PARAMETER, MODEL_NOT_FOUND,
+    UNSUPPORTED, CONTENT_FILTERED, TOKEN_MISSING, TOKEN_MALFORMED,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_, OVERLOADED,
+    SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     @staticmethod

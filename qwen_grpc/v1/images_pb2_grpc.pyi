@@ -18,38 +18,80 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class ImagesServiceStub:
-    """Makes and edits images."""
+    """Makes and edits images. A call takes 10 to 60 seconds as a rule: set the
+    deadline for it.
+
+    Both methods need a credential. Errors: INVALID_PARAMETER, MODEL_NOT_FOUND,
+    UNSUPPORTED, CONTENT_FILTERED, TOKEN_MISSING, TOKEN_MALFORMED,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_, OVERLOADED,
+    SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     GenerateImages: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.images_pb2.GenerateImagesRequest,
         qwen_grpc.v1.images_pb2.GenerateImagesResponse,
     ]
-    """Makes images from text."""
+    """Makes images from text.
+
+    Retry only where ErrorReason says so, and not blindly after a timeout: the
+    images may have been made and counted against the quota. Cancelling stops the
+    waiting; the upstream may finish its work.
+    """
 
     EditImages: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.images_pb2.EditImagesRequest,
         qwen_grpc.v1.images_pb2.EditImagesResponse,
     ]
-    """Edits images. Large inputs go by FilesService first."""
+    """Edits images. Large inputs go by FilesService first.
+
+    Further errors: NOT_FOUND for a file_id, MEDIA_URL_BLOCKED for a url, TOO_LARGE.
+    Retry and cancelling as for GenerateImages.
+    """
 
 class ImagesServiceAsyncStub:
-    """Makes and edits images."""
+    """Makes and edits images. A call takes 10 to 60 seconds as a rule: set the
+    deadline for it.
+
+    Both methods need a credential. Errors: INVALID_PARAMETER, MODEL_NOT_FOUND,
+    UNSUPPORTED, CONTENT_FILTERED, TOKEN_MISSING, TOKEN_MALFORMED,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_, OVERLOADED,
+    SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     GenerateImages: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.images_pb2.GenerateImagesRequest,
         qwen_grpc.v1.images_pb2.GenerateImagesResponse,
     ]
-    """Makes images from text."""
+    """Makes images from text.
+
+    Retry only where ErrorReason says so, and not blindly after a timeout: the
+    images may have been made and counted against the quota. Cancelling stops the
+    waiting; the upstream may finish its work.
+    """
 
     EditImages: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.images_pb2.EditImagesRequest,
         qwen_grpc.v1.images_pb2.EditImagesResponse,
     ]
-    """Edits images. Large inputs go by FilesService first."""
+    """Edits images. Large inputs go by FilesService first.
+
+    Further errors: NOT_FOUND for a file_id, MEDIA_URL_BLOCKED for a url, TOO_LARGE.
+    Retry and cancelling as for GenerateImages.
+    """
 
 class ImagesServiceServicer(metaclass=abc.ABCMeta):
-    """Makes and edits images."""
+    """Makes and edits images. A call takes 10 to 60 seconds as a rule: set the
+    deadline for it.
+
+    Both methods need a credential. Errors: INVALID_PARAMETER, MODEL_NOT_FOUND,
+    UNSUPPORTED, CONTENT_FILTERED, TOKEN_MISSING, TOKEN_MALFORMED,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_, OVERLOADED,
+    SHUTTING_DOWN and CLIENT_DEADLINE.
+    """
 
     @abc.abstractmethod
     def GenerateImages(
@@ -57,7 +99,12 @@ class ImagesServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.images_pb2.GenerateImagesRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.images_pb2.GenerateImagesResponse, collections.abc.Awaitable[qwen_grpc.v1.images_pb2.GenerateImagesResponse]]:
-        """Makes images from text."""
+        """Makes images from text.
+
+        Retry only where ErrorReason says so, and not blindly after a timeout: the
+        images may have been made and counted against the quota. Cancelling stops the
+        waiting; the upstream may finish its work.
+        """
 
     @abc.abstractmethod
     def EditImages(
@@ -65,6 +112,10 @@ class ImagesServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.images_pb2.EditImagesRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.images_pb2.EditImagesResponse, collections.abc.Awaitable[qwen_grpc.v1.images_pb2.EditImagesResponse]]:
-        """Edits images. Large inputs go by FilesService first."""
+        """Edits images. Large inputs go by FilesService first.
+
+        Further errors: NOT_FOUND for a file_id, MEDIA_URL_BLOCKED for a url, TOO_LARGE.
+        Retry and cancelling as for GenerateImages.
+        """
 
 def add_ImagesServiceServicer_to_server(servicer: ImagesServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

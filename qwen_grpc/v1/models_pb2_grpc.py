@@ -27,6 +27,11 @@ if _version_not_supported:
 
 class ModelsServiceStub(object):
     """The models that the gateway can reach.
+
+    A credential is optional: with one, its upstream's models are shown, without
+    one those of the server's first upstream. Both methods may fail with
+    TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
+    retried. Cancelling ends only the caller's own waiting.
     """
 
     def __init__(self, channel):
@@ -49,17 +54,29 @@ class ModelsServiceStub(object):
 
 class ModelsServiceServicer(object):
     """The models that the gateway can reach.
+
+    A credential is optional: with one, its upstream's models are shown, without
+    one those of the server's first upstream. Both methods may fail with
+    TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
+    retried. Cancelling ends only the caller's own waiting.
     """
 
     def ListModels(self, request, context):
-        """Lists models.
+        """Lists all names that work in requests: models, families and variants.
+
+        The list comes from a cache. An upstream that cannot be asked is no error:
+        the old or a built-in list comes, with `stale`. INVALID_PARAMETER names a
+        page_size or page_token that is wrong.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Gets one model by id or alias.
+        """Gets one model by id, alias or variant name.
+
+        MODEL_NOT_FOUND when there is none, with near names in the text; UNSUPPORTED when
+        the model exists and cannot do what the suffix of the name asks for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,6 +105,11 @@ def add_ModelsServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ModelsService(object):
     """The models that the gateway can reach.
+
+    A credential is optional: with one, its upstream's models are shown, without
+    one those of the server's first upstream. Both methods may fail with
+    TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
+    retried. Cancelling ends only the caller's own waiting.
     """
 
     @staticmethod

@@ -18,38 +18,74 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class ModelsServiceStub:
-    """The models that the gateway can reach."""
+    """The models that the gateway can reach.
+
+    A credential is optional: with one, its upstream's models are shown, without
+    one those of the server's first upstream. Both methods may fail with
+    TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
+    retried. Cancelling ends only the caller's own waiting.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     ListModels: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.models_pb2.ListModelsRequest,
         qwen_grpc.v1.models_pb2.ListModelsResponse,
     ]
-    """Lists models."""
+    """Lists all names that work in requests: models, families and variants.
+
+    The list comes from a cache. An upstream that cannot be asked is no error:
+    the old or a built-in list comes, with `stale`. INVALID_PARAMETER names a
+    page_size or page_token that is wrong.
+    """
 
     GetModel: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.models_pb2.GetModelRequest,
         qwen_grpc.v1.models_pb2.GetModelResponse,
     ]
-    """Gets one model by id or alias."""
+    """Gets one model by id, alias or variant name.
+
+    MODEL_NOT_FOUND when there is none, with near names in the text; UNSUPPORTED when
+    the model exists and cannot do what the suffix of the name asks for.
+    """
 
 class ModelsServiceAsyncStub:
-    """The models that the gateway can reach."""
+    """The models that the gateway can reach.
+
+    A credential is optional: with one, its upstream's models are shown, without
+    one those of the server's first upstream. Both methods may fail with
+    TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
+    retried. Cancelling ends only the caller's own waiting.
+    """
 
     ListModels: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.models_pb2.ListModelsRequest,
         qwen_grpc.v1.models_pb2.ListModelsResponse,
     ]
-    """Lists models."""
+    """Lists all names that work in requests: models, families and variants.
+
+    The list comes from a cache. An upstream that cannot be asked is no error:
+    the old or a built-in list comes, with `stale`. INVALID_PARAMETER names a
+    page_size or page_token that is wrong.
+    """
 
     GetModel: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.models_pb2.GetModelRequest,
         qwen_grpc.v1.models_pb2.GetModelResponse,
     ]
-    """Gets one model by id or alias."""
+    """Gets one model by id, alias or variant name.
+
+    MODEL_NOT_FOUND when there is none, with near names in the text; UNSUPPORTED when
+    the model exists and cannot do what the suffix of the name asks for.
+    """
 
 class ModelsServiceServicer(metaclass=abc.ABCMeta):
-    """The models that the gateway can reach."""
+    """The models that the gateway can reach.
+
+    A credential is optional: with one, its upstream's models are shown, without
+    one those of the server's first upstream. Both methods may fail with
+    TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
+    retried. Cancelling ends only the caller's own waiting.
+    """
 
     @abc.abstractmethod
     def ListModels(
@@ -57,7 +93,12 @@ class ModelsServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.models_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.models_pb2.ListModelsResponse, collections.abc.Awaitable[qwen_grpc.v1.models_pb2.ListModelsResponse]]:
-        """Lists models."""
+        """Lists all names that work in requests: models, families and variants.
+
+        The list comes from a cache. An upstream that cannot be asked is no error:
+        the old or a built-in list comes, with `stale`. INVALID_PARAMETER names a
+        page_size or page_token that is wrong.
+        """
 
     @abc.abstractmethod
     def GetModel(
@@ -65,6 +106,10 @@ class ModelsServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.models_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.models_pb2.GetModelResponse, collections.abc.Awaitable[qwen_grpc.v1.models_pb2.GetModelResponse]]:
-        """Gets one model by id or alias."""
+        """Gets one model by id, alias or variant name.
+
+        MODEL_NOT_FOUND when there is none, with near names in the text; UNSUPPORTED when
+        the model exists and cannot do what the suffix of the name asks for.
+        """
 
 def add_ModelsServiceServicer_to_server(servicer: ModelsServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -26,7 +26,13 @@ if _version_not_supported:
 
 
 class TokensServiceStub(object):
-    """Checks and renews the caller's bearer token (taken from the metadata).
+    """Checks and renews the caller's credential: the one in the request, otherwise
+    the one in the metadata `authorization: Bearer ...`. Without either the
+    methods fail with TOKEN_MISSING.
+
+    Both methods may also fail with UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED,
+    the reasons that begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE.
     """
 
     def __init__(self, channel):
@@ -48,18 +54,32 @@ class TokensServiceStub(object):
 
 
 class TokensServiceServicer(object):
-    """Checks and renews the caller's bearer token (taken from the metadata).
+    """Checks and renews the caller's credential: the one in the request, otherwise
+    the one in the metadata `authorization: Bearer ...`. Without either the
+    methods fail with TOKEN_MISSING.
+
+    Both methods may also fail with UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED,
+    the reasons that begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE.
     """
 
     def ValidateToken(self, request, context):
         """Says whether the token can be decoded and whether the upstream takes it.
+
+        A bad token is an answer, not an error: `valid` is false and `reason` says why.
+        May be retried. Cancelling ends the question upstream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Makes a fresh token.
+        """Gives a credential with a fresh access token for the same account.
+
+        TOKEN_MALFORMED when the given one does not decode, CREDENTIAL_EXPIRED when it
+        cannot be renewed or holds no refresh token, UNSUPPORTED for API keys, which do
+        not expire. May be retried; an answer that was lost may have used up the old
+        refresh token. Cancelling does not undo a renewal that has begun.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +107,13 @@ def add_TokensServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TokensService(object):
-    """Checks and renews the caller's bearer token (taken from the metadata).
+    """Checks and renews the caller's credential: the one in the request, otherwise
+    the one in the metadata `authorization: Bearer ...`. Without either the
+    methods fail with TOKEN_MISSING.
+
+    Both methods may also fail with UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED,
+    the reasons that begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE.
     """
 
     @staticmethod

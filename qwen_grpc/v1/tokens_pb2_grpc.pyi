@@ -18,38 +18,79 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class TokensServiceStub:
-    """Checks and renews the caller's bearer token (taken from the metadata)."""
+    """Checks and renews the caller's credential: the one in the request, otherwise
+    the one in the metadata `authorization: Bearer ...`. Without either the
+    methods fail with TOKEN_MISSING.
+
+    Both methods may also fail with UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED,
+    the reasons that begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     ValidateToken: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.tokens_pb2.ValidateTokenRequest,
         qwen_grpc.v1.tokens_pb2.ValidateTokenResponse,
     ]
-    """Says whether the token can be decoded and whether the upstream takes it."""
+    """Says whether the token can be decoded and whether the upstream takes it.
+
+    A bad token is an answer, not an error: `valid` is false and `reason` says why.
+    May be retried. Cancelling ends the question upstream.
+    """
 
     RefreshToken: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.tokens_pb2.RefreshTokenRequest,
         qwen_grpc.v1.tokens_pb2.RefreshTokenResponse,
     ]
-    """Makes a fresh token."""
+    """Gives a credential with a fresh access token for the same account.
+
+    TOKEN_MALFORMED when the given one does not decode, CREDENTIAL_EXPIRED when it
+    cannot be renewed or holds no refresh token, UNSUPPORTED for API keys, which do
+    not expire. May be retried; an answer that was lost may have used up the old
+    refresh token. Cancelling does not undo a renewal that has begun.
+    """
 
 class TokensServiceAsyncStub:
-    """Checks and renews the caller's bearer token (taken from the metadata)."""
+    """Checks and renews the caller's credential: the one in the request, otherwise
+    the one in the metadata `authorization: Bearer ...`. Without either the
+    methods fail with TOKEN_MISSING.
+
+    Both methods may also fail with UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED,
+    the reasons that begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE.
+    """
 
     ValidateToken: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.tokens_pb2.ValidateTokenRequest,
         qwen_grpc.v1.tokens_pb2.ValidateTokenResponse,
     ]
-    """Says whether the token can be decoded and whether the upstream takes it."""
+    """Says whether the token can be decoded and whether the upstream takes it.
+
+    A bad token is an answer, not an error: `valid` is false and `reason` says why.
+    May be retried. Cancelling ends the question upstream.
+    """
 
     RefreshToken: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.tokens_pb2.RefreshTokenRequest,
         qwen_grpc.v1.tokens_pb2.RefreshTokenResponse,
     ]
-    """Makes a fresh token."""
+    """Gives a credential with a fresh access token for the same account.
+
+    TOKEN_MALFORMED when the given one does not decode, CREDENTIAL_EXPIRED when it
+    cannot be renewed or holds no refresh token, UNSUPPORTED for API keys, which do
+    not expire. May be retried; an answer that was lost may have used up the old
+    refresh token. Cancelling does not undo a renewal that has begun.
+    """
 
 class TokensServiceServicer(metaclass=abc.ABCMeta):
-    """Checks and renews the caller's bearer token (taken from the metadata)."""
+    """Checks and renews the caller's credential: the one in the request, otherwise
+    the one in the metadata `authorization: Bearer ...`. Without either the
+    methods fail with TOKEN_MISSING.
+
+    Both methods may also fail with UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED,
+    the reasons that begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE.
+    """
 
     @abc.abstractmethod
     def ValidateToken(
@@ -57,7 +98,11 @@ class TokensServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.tokens_pb2.ValidateTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.tokens_pb2.ValidateTokenResponse, collections.abc.Awaitable[qwen_grpc.v1.tokens_pb2.ValidateTokenResponse]]:
-        """Says whether the token can be decoded and whether the upstream takes it."""
+        """Says whether the token can be decoded and whether the upstream takes it.
+
+        A bad token is an answer, not an error: `valid` is false and `reason` says why.
+        May be retried. Cancelling ends the question upstream.
+        """
 
     @abc.abstractmethod
     def RefreshToken(
@@ -65,6 +110,12 @@ class TokensServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.tokens_pb2.RefreshTokenRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.tokens_pb2.RefreshTokenResponse, collections.abc.Awaitable[qwen_grpc.v1.tokens_pb2.RefreshTokenResponse]]:
-        """Makes a fresh token."""
+        """Gives a credential with a fresh access token for the same account.
+
+        TOKEN_MALFORMED when the given one does not decode, CREDENTIAL_EXPIRED when it
+        cannot be renewed or holds no refresh token, UNSUPPORTED for API keys, which do
+        not expire. May be retried; an answer that was lost may have used up the old
+        refresh token. Cancelling does not undo a renewal that has begun.
+        """
 
 def add_TokensServiceServicer_to_server(servicer: TokensServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

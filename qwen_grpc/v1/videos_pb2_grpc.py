@@ -26,7 +26,13 @@ if _version_not_supported:
 
 
 class VideosServiceStub(object):
-    """Makes videos, as jobs.
+    """Makes videos, as jobs that take minutes. A job is not tied to a call: it goes
+    on when the caller goes away, and when the server restarts.
+
+    Every method needs a credential, and sees only the jobs of its account. Every
+    method may fail with TOKEN_MISSING, TOKEN_MALFORMED, INVALID_PARAMETER,
+    UNSUPPORTED, STATE_STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE; every method that takes a video_id with NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -73,33 +79,54 @@ class VideosServiceStub(object):
 
 
 class VideosServiceServicer(object):
-    """Makes videos, as jobs.
+    """Makes videos, as jobs that take minutes. A job is not tied to a call: it goes
+    on when the caller goes away, and when the server restarts.
+
+    Every method needs a credential, and sees only the jobs of its account. Every
+    method may fail with TOKEN_MISSING, TOKEN_MALFORMED, INVALID_PARAMETER,
+    UNSUPPORTED, STATE_STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE; every method that takes a video_id with NOT_FOUND.
     """
 
     def CreateVideo(self, request, context):
         """Starts a job and returns at once.
+
+        Further errors: MODEL_NOT_FOUND, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE,
+        CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+        RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_,
+        IDEMPOTENCY_KEY_REUSED, JOB_UNKNOWN_OUTCOME.
+
+        With a request_id the call may be retried: the job is made once. Without one a
+        retry may pay twice. JOB_UNKNOWN_OUTCOME is never worth a retry: look at
+        ListVideos. Cancelling the call does not cancel a job that was made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetVideo(self, request, context):
-        """Gets a job.
+        """Gets a job. A job that failed is an answer, not an error.
+
+        May be retried; cancelling changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchVideo(self, request, context):
-        """Sends the job now and after every change, and ends after a final state.
-        Safe to call again after a broken connection.
+        """Sends the job now and after every change, and ends with OK after a final state.
+
+        Safe to call again after a broken connection, with the last revision seen.
+        Cancelling ends the watching, not the job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListVideos(self, request, context):
-        """Lists the jobs of the caller's token, newest first.
+        """Lists the jobs of the caller's account, newest first.
+
+        May be retried; cancelling changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,6 +134,10 @@ class VideosServiceServicer(object):
 
     def CancelVideo(self, request, context):
         """Asks for a job to stop. Does nothing to a finished one.
+
+        The job may still finish: its state tells. UNSUPPORTED when the upstream cannot
+        stop it; chat.qwen.ai never can. May be retried. The reasons that begin with
+        UPSTREAM_ are possible. Cancelling this call does not undo it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,13 +145,21 @@ class VideosServiceServicer(object):
 
     def DeleteVideo(self, request, context):
         """Deletes a job and its content; cancels it first if it runs.
+
+        With allow_missing the call may be retried. After cancelling the job may be
+        deleted or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DownloadVideo(self, request, context):
-        """Streams the content of a finished job.
+        """Streams the content of a finished job: one header, then data.
+
+        OK comes only after the last byte that was asked for. Further errors: JOB_EXPIRED
+        when the content is gone, INVALID_PARAMETER when the job has none (yet), the
+        reasons that begin with UPSTREAM_, CLIENT_TOO_SLOW. After a break call again with
+        `offset`, and compare the etag. Cancelling ends the download.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,7 +212,13 @@ def add_VideosServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class VideosService(object):
-    """Makes videos, as jobs.
+    """Makes videos, as jobs that take minutes. A job is not tied to a call: it goes
+    on when the caller goes away, and when the server restarts.
+
+    Every method needs a credential, and sees only the jobs of its account. Every
+    method may fail with TOKEN_MISSING, TOKEN_MALFORMED, INVALID_PARAMETER,
+    UNSUPPORTED, STATE_STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE; every method that takes a video_id with NOT_FOUND.
     """
 
     @staticmethod

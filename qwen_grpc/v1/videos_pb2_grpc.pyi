@@ -18,102 +18,189 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class VideosServiceStub:
-    """Makes videos, as jobs."""
+    """Makes videos, as jobs that take minutes. A job is not tied to a call: it goes
+    on when the caller goes away, and when the server restarts.
+
+    Every method needs a credential, and sees only the jobs of its account. Every
+    method may fail with TOKEN_MISSING, TOKEN_MALFORMED, INVALID_PARAMETER,
+    UNSUPPORTED, STATE_STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE; every method that takes a video_id with NOT_FOUND.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     CreateVideo: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.CreateVideoRequest,
         qwen_grpc.v1.videos_pb2.CreateVideoResponse,
     ]
-    """Starts a job and returns at once."""
+    """Starts a job and returns at once.
+
+    Further errors: MODEL_NOT_FOUND, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_,
+    IDEMPOTENCY_KEY_REUSED, JOB_UNKNOWN_OUTCOME.
+
+    With a request_id the call may be retried: the job is made once. Without one a
+    retry may pay twice. JOB_UNKNOWN_OUTCOME is never worth a retry: look at
+    ListVideos. Cancelling the call does not cancel a job that was made.
+    """
 
     GetVideo: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.GetVideoRequest,
         qwen_grpc.v1.videos_pb2.GetVideoResponse,
     ]
-    """Gets a job."""
+    """Gets a job. A job that failed is an answer, not an error.
+
+    May be retried; cancelling changes nothing.
+    """
 
     WatchVideo: grpc.UnaryStreamMultiCallable[
         qwen_grpc.v1.videos_pb2.WatchVideoRequest,
         qwen_grpc.v1.videos_pb2.WatchVideoResponse,
     ]
-    """Sends the job now and after every change, and ends after a final state.
-    Safe to call again after a broken connection.
+    """Sends the job now and after every change, and ends with OK after a final state.
+
+    Safe to call again after a broken connection, with the last revision seen.
+    Cancelling ends the watching, not the job.
     """
 
     ListVideos: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.ListVideosRequest,
         qwen_grpc.v1.videos_pb2.ListVideosResponse,
     ]
-    """Lists the jobs of the caller's token, newest first."""
+    """Lists the jobs of the caller's account, newest first.
+
+    May be retried; cancelling changes nothing.
+    """
 
     CancelVideo: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.CancelVideoRequest,
         qwen_grpc.v1.videos_pb2.CancelVideoResponse,
     ]
-    """Asks for a job to stop. Does nothing to a finished one."""
+    """Asks for a job to stop. Does nothing to a finished one.
+
+    The job may still finish: its state tells. UNSUPPORTED when the upstream cannot
+    stop it; chat.qwen.ai never can. May be retried. The reasons that begin with
+    UPSTREAM_ are possible. Cancelling this call does not undo it.
+    """
 
     DeleteVideo: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.DeleteVideoRequest,
         qwen_grpc.v1.videos_pb2.DeleteVideoResponse,
     ]
-    """Deletes a job and its content; cancels it first if it runs."""
+    """Deletes a job and its content; cancels it first if it runs.
+
+    With allow_missing the call may be retried. After cancelling the job may be
+    deleted or not.
+    """
 
     DownloadVideo: grpc.UnaryStreamMultiCallable[
         qwen_grpc.v1.videos_pb2.DownloadVideoRequest,
         qwen_grpc.v1.videos_pb2.DownloadVideoResponse,
     ]
-    """Streams the content of a finished job."""
+    """Streams the content of a finished job: one header, then data.
+
+    OK comes only after the last byte that was asked for. Further errors: JOB_EXPIRED
+    when the content is gone, INVALID_PARAMETER when the job has none (yet), the
+    reasons that begin with UPSTREAM_, CLIENT_TOO_SLOW. After a break call again with
+    `offset`, and compare the etag. Cancelling ends the download.
+    """
 
 class VideosServiceAsyncStub:
-    """Makes videos, as jobs."""
+    """Makes videos, as jobs that take minutes. A job is not tied to a call: it goes
+    on when the caller goes away, and when the server restarts.
+
+    Every method needs a credential, and sees only the jobs of its account. Every
+    method may fail with TOKEN_MISSING, TOKEN_MALFORMED, INVALID_PARAMETER,
+    UNSUPPORTED, STATE_STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE; every method that takes a video_id with NOT_FOUND.
+    """
 
     CreateVideo: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.CreateVideoRequest,
         qwen_grpc.v1.videos_pb2.CreateVideoResponse,
     ]
-    """Starts a job and returns at once."""
+    """Starts a job and returns at once.
+
+    Further errors: MODEL_NOT_FOUND, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_,
+    IDEMPOTENCY_KEY_REUSED, JOB_UNKNOWN_OUTCOME.
+
+    With a request_id the call may be retried: the job is made once. Without one a
+    retry may pay twice. JOB_UNKNOWN_OUTCOME is never worth a retry: look at
+    ListVideos. Cancelling the call does not cancel a job that was made.
+    """
 
     GetVideo: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.GetVideoRequest,
         qwen_grpc.v1.videos_pb2.GetVideoResponse,
     ]
-    """Gets a job."""
+    """Gets a job. A job that failed is an answer, not an error.
+
+    May be retried; cancelling changes nothing.
+    """
 
     WatchVideo: grpc.aio.UnaryStreamMultiCallable[
         qwen_grpc.v1.videos_pb2.WatchVideoRequest,
         qwen_grpc.v1.videos_pb2.WatchVideoResponse,
     ]
-    """Sends the job now and after every change, and ends after a final state.
-    Safe to call again after a broken connection.
+    """Sends the job now and after every change, and ends with OK after a final state.
+
+    Safe to call again after a broken connection, with the last revision seen.
+    Cancelling ends the watching, not the job.
     """
 
     ListVideos: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.ListVideosRequest,
         qwen_grpc.v1.videos_pb2.ListVideosResponse,
     ]
-    """Lists the jobs of the caller's token, newest first."""
+    """Lists the jobs of the caller's account, newest first.
+
+    May be retried; cancelling changes nothing.
+    """
 
     CancelVideo: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.CancelVideoRequest,
         qwen_grpc.v1.videos_pb2.CancelVideoResponse,
     ]
-    """Asks for a job to stop. Does nothing to a finished one."""
+    """Asks for a job to stop. Does nothing to a finished one.
+
+    The job may still finish: its state tells. UNSUPPORTED when the upstream cannot
+    stop it; chat.qwen.ai never can. May be retried. The reasons that begin with
+    UPSTREAM_ are possible. Cancelling this call does not undo it.
+    """
 
     DeleteVideo: grpc.aio.UnaryUnaryMultiCallable[
         qwen_grpc.v1.videos_pb2.DeleteVideoRequest,
         qwen_grpc.v1.videos_pb2.DeleteVideoResponse,
     ]
-    """Deletes a job and its content; cancels it first if it runs."""
+    """Deletes a job and its content; cancels it first if it runs.
+
+    With allow_missing the call may be retried. After cancelling the job may be
+    deleted or not.
+    """
 
     DownloadVideo: grpc.aio.UnaryStreamMultiCallable[
         qwen_grpc.v1.videos_pb2.DownloadVideoRequest,
         qwen_grpc.v1.videos_pb2.DownloadVideoResponse,
     ]
-    """Streams the content of a finished job."""
+    """Streams the content of a finished job: one header, then data.
+
+    OK comes only after the last byte that was asked for. Further errors: JOB_EXPIRED
+    when the content is gone, INVALID_PARAMETER when the job has none (yet), the
+    reasons that begin with UPSTREAM_, CLIENT_TOO_SLOW. After a break call again with
+    `offset`, and compare the etag. Cancelling ends the download.
+    """
 
 class VideosServiceServicer(metaclass=abc.ABCMeta):
-    """Makes videos, as jobs."""
+    """Makes videos, as jobs that take minutes. A job is not tied to a call: it goes
+    on when the caller goes away, and when the server restarts.
+
+    Every method needs a credential, and sees only the jobs of its account. Every
+    method may fail with TOKEN_MISSING, TOKEN_MALFORMED, INVALID_PARAMETER,
+    UNSUPPORTED, STATE_STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE; every method that takes a video_id with NOT_FOUND.
+    """
 
     @abc.abstractmethod
     def CreateVideo(
@@ -121,7 +208,17 @@ class VideosServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.videos_pb2.CreateVideoRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.videos_pb2.CreateVideoResponse, collections.abc.Awaitable[qwen_grpc.v1.videos_pb2.CreateVideoResponse]]:
-        """Starts a job and returns at once."""
+        """Starts a job and returns at once.
+
+        Further errors: MODEL_NOT_FOUND, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE,
+        CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+        RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_,
+        IDEMPOTENCY_KEY_REUSED, JOB_UNKNOWN_OUTCOME.
+
+        With a request_id the call may be retried: the job is made once. Without one a
+        retry may pay twice. JOB_UNKNOWN_OUTCOME is never worth a retry: look at
+        ListVideos. Cancelling the call does not cancel a job that was made.
+        """
 
     @abc.abstractmethod
     def GetVideo(
@@ -129,7 +226,10 @@ class VideosServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.videos_pb2.GetVideoRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.videos_pb2.GetVideoResponse, collections.abc.Awaitable[qwen_grpc.v1.videos_pb2.GetVideoResponse]]:
-        """Gets a job."""
+        """Gets a job. A job that failed is an answer, not an error.
+
+        May be retried; cancelling changes nothing.
+        """
 
     @abc.abstractmethod
     def WatchVideo(
@@ -137,8 +237,10 @@ class VideosServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.videos_pb2.WatchVideoRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[qwen_grpc.v1.videos_pb2.WatchVideoResponse], collections.abc.AsyncIterator[qwen_grpc.v1.videos_pb2.WatchVideoResponse]]:
-        """Sends the job now and after every change, and ends after a final state.
-        Safe to call again after a broken connection.
+        """Sends the job now and after every change, and ends with OK after a final state.
+
+        Safe to call again after a broken connection, with the last revision seen.
+        Cancelling ends the watching, not the job.
         """
 
     @abc.abstractmethod
@@ -147,7 +249,10 @@ class VideosServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.videos_pb2.ListVideosRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.videos_pb2.ListVideosResponse, collections.abc.Awaitable[qwen_grpc.v1.videos_pb2.ListVideosResponse]]:
-        """Lists the jobs of the caller's token, newest first."""
+        """Lists the jobs of the caller's account, newest first.
+
+        May be retried; cancelling changes nothing.
+        """
 
     @abc.abstractmethod
     def CancelVideo(
@@ -155,7 +260,12 @@ class VideosServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.videos_pb2.CancelVideoRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.videos_pb2.CancelVideoResponse, collections.abc.Awaitable[qwen_grpc.v1.videos_pb2.CancelVideoResponse]]:
-        """Asks for a job to stop. Does nothing to a finished one."""
+        """Asks for a job to stop. Does nothing to a finished one.
+
+        The job may still finish: its state tells. UNSUPPORTED when the upstream cannot
+        stop it; chat.qwen.ai never can. May be retried. The reasons that begin with
+        UPSTREAM_ are possible. Cancelling this call does not undo it.
+        """
 
     @abc.abstractmethod
     def DeleteVideo(
@@ -163,7 +273,11 @@ class VideosServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.videos_pb2.DeleteVideoRequest,
         context: _ServicerContext,
     ) -> typing.Union[qwen_grpc.v1.videos_pb2.DeleteVideoResponse, collections.abc.Awaitable[qwen_grpc.v1.videos_pb2.DeleteVideoResponse]]:
-        """Deletes a job and its content; cancels it first if it runs."""
+        """Deletes a job and its content; cancels it first if it runs.
+
+        With allow_missing the call may be retried. After cancelling the job may be
+        deleted or not.
+        """
 
     @abc.abstractmethod
     def DownloadVideo(
@@ -171,6 +285,12 @@ class VideosServiceServicer(metaclass=abc.ABCMeta):
         request: qwen_grpc.v1.videos_pb2.DownloadVideoRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[qwen_grpc.v1.videos_pb2.DownloadVideoResponse], collections.abc.AsyncIterator[qwen_grpc.v1.videos_pb2.DownloadVideoResponse]]:
-        """Streams the content of a finished job."""
+        """Streams the content of a finished job: one header, then data.
+
+        OK comes only after the last byte that was asked for. Further errors: JOB_EXPIRED
+        when the content is gone, INVALID_PARAMETER when the job has none (yet), the
+        reasons that begin with UPSTREAM_, CLIENT_TOO_SLOW. After a break call again with
+        `offset`, and compare the etag. Cancelling ends the download.
+        """
 
 def add_VideosServiceServicer_to_server(servicer: VideosServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

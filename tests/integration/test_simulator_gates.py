@@ -1,3 +1,5 @@
+import base64
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -226,3 +228,53 @@ async def test_signing_in_makes_tokens_that_work() -> None:
 
     assert account.json()["id"] == "b12f14f0-fe19-5813-b13a-f7b8bdffa3f7"
     assert verdict(renewed) == "success"
+
+
+@pytest.mark.asyncio
+async def test_without_a_version_a_completion_passes_only_when_nobody_asks_for_one() -> None:
+    async with calling() as caller:
+        del caller.http.headers["version"]
+        refused = await caller.ask("hi")
+        caller.simulator.behaviour.require_version = False
+        passed = await caller.ask("hi")
+
+    # This refusal has its code at the top, unlike the others.
+    assert {**refused.json(), "request_id": ""} == {
+        "success": False,
+        "request_id": "",
+        "code": "Bad_Request",
+        "details": "Internal error, please try again.",
+    }
+    assert verdict(passed) == "stream"
+
+
+def test_an_access_token_looks_like_one_of_the_live_service() -> None:
+    token = make_token("user-1", now=lambda: 1_790_356_225)
+    head, claims, signature = (base64.urlsafe_b64decode(part + "==") for part in token.split("."))
+
+    assert head == b'{"alg":"HS256","kid":"legacy","typ":"JWT"}'
+    assert json.loads(claims) == {
+        "id": "user-1",
+        "last_password_change": 1_750_660_873,
+        "type": "access_token",
+        "exp": 1_790_357_125,
+        "iat": 1_790_356_225,
+    }
+    assert len(signature) == 32
+
+
+BROKEN_BODIES = {
+    "no JSON": (b"{", "Input data was truncated"),
+    "no messages": (b'{"chat_id":"c"}', "Object missing required field `messages`"),
+    "no message": (b'{"chat_id":"c","messages":[]}', "Field 'messages': Field required"),
+}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", BROKEN_BODIES)
+async def test_a_body_that_cannot_be_read_is_refused(kind: str) -> None:
+    body, details = BROKEN_BODIES[kind]
+    async with calling() as caller:
+        reply = await caller.http.post("/api/v2/chat/completions", content=body)
+
+    assert verdict(reply) == f"RequestValidationError: {details}"

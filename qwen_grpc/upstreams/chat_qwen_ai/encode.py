@@ -21,6 +21,7 @@ from qwen_grpc.v1.chat_pb2 import (
     ResponseFormat,
     Role,
     ThinkingOptions,
+    Tool,
     ToolChoice,
 )
 from qwen_grpc.v1.models_pb2 import CAPABILITY_SEARCH
@@ -51,7 +52,7 @@ class Turn:
 def encode_turn(request: CompleteChatRequest, model: ResolvedModel) -> Turn:
     """Chooses route and thinking mode. Raises `Unsupported` for what the site would silently ignore."""
     _refuse_what_it_ignores(request)
-    search = model.search or request.search.enabled
+    search = request.search.enabled if request.search.HasField("enabled") else model.search or _web_search(request)
     if search and CAPABILITY_SEARCH not in model.model.capabilities:
         raise Unsupported(f"the model {model.id!r} offers no web search", field="search")
     config = _thinking(request.thinking, model) | {
@@ -62,11 +63,22 @@ def encode_turn(request: CompleteChatRequest, model: ResolvedModel) -> Turn:
     return Turn(model.id, "search" if search else "t2t", config)
 
 
+def _web_search(request: CompleteChatRequest) -> bool:
+    """Whether the tools ask for the site's own search: `{"type": "web_search"}`."""
+    return any(_type_of(tool) == "web_search" for tool in request.tools)
+
+
+def _type_of(tool: Tool) -> str:
+    raw = msgspec.json.decode(tool.raw_json) if tool.raw_json else {}
+    return raw.get("type", "") if isinstance(raw, dict) else ""
+
+
 def _refuse_what_it_ignores(request: CompleteChatRequest) -> None:
     chosen_none = request.tool_choice.mode == ToolChoice.MODE_NONE
+    foreign = any(_type_of(tool) != "web_search" for tool in request.tools)
     shape = request.response_format.type
     for asked, field, what in (
-        (request.tools and not chosen_none, "tools", "function calling"),
+        (foreign and not chosen_none, "tools", "function calling"),
         (shape > ResponseFormat.TYPE_TEXT, "response_format", "structured output"),
         (request.logprobs, "logprobs", "log probabilities"),
     ):

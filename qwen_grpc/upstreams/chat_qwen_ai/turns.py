@@ -237,9 +237,11 @@ class Turns:
     def _remember(self, errand: Errand, text: str) -> None:
         assert errand.place is not None
         place = Place(errand.place.chat_id, errand.answer_id)
+        if errand.named:
+            return
         if errand.ephemeral or not errand.answer_id:
             self._leave(errand)
-        elif not errand.named:
+        else:
             answer = ChatMessage(role=ROLE_ASSISTANT, content=text)
             self._conversations.keep([*errand.messages, answer], place, errand.session)
 

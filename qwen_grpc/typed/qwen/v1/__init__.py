@@ -123,30 +123,64 @@ betterproto2.check_compiler_version(_COMPILER_VERSION)
 
 class Capability(betterproto2.Enum):
     """
-    What a model can do.
+    What a model can do. A suffix of the name that stands for a capability is
+    given in brackets.
     """
 
     UNSPECIFIED = 0
+    """
+    Never sent.
+    """
 
     CHAT = 1
+    """
+    Chat completions with text.
+    """
 
     THINKING = 2
+    """
+    Thinks before it answers, on demand or always (`-thinking`, `-no-thinking`).
+    """
 
     SEARCH = 3
+    """
+    Searches the web before it answers (`-search`).
+    """
 
     TOOLS = 4
+    """
+    Calls functions of the client.
+    """
 
     VISION = 5
+    """
+    Looks at images.
+    """
 
     IMAGE_GENERATION = 6
+    """
+    Makes images, by ImagesService.GenerateImages (`-image`).
+    """
 
     IMAGE_EDIT = 7
+    """
+    Edits images, by ImagesService.EditImages (`-image-edit`).
+    """
 
     VIDEO_GENERATION = 8
+    """
+    Makes videos, by VideosService (`-video`).
+    """
 
     DEEP_RESEARCH = 9
+    """
+    Researches for minutes and writes a report (`-deep-research`).
+    """
 
     CODE = 10
+    """
+    Has a mode for writing programs or web pages.
+    """
 
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
@@ -186,6 +220,14 @@ class ErrorReason(betterproto2.Enum):
     Reasons of failures: `google.rpc.ErrorInfo.reason` with domain `qwen.v1`,
     without the `ERROR_REASON_` prefix. Each line names the gRPC code and the
     HTTP status of the REST shim. The words are stable; texts are not.
+
+    Worth a retry as is, after the delay in RetryInfo if there is one: RATE_LIMITED,
+    TOKEN_QUOTA, CHAT_BUSY, UPSTREAM_CONNECT, UPSTREAM_ERROR, UPSTREAM_UNAVAILABLE,
+    UPSTREAM_EMPTY, OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
+    SHUTTING_DOWN, STATE_STORE_UNAVAILABLE; and, at the risk that the upstream does
+    the work twice, UPSTREAM_HEADERS_TIMEOUT, UPSTREAM_TTFB_TIMEOUT and
+    UPSTREAM_PROTOCOL. The others need something to change first. After the first
+    message of a stream nothing is worth a blind retry.
     """
 
     UNSPECIFIED = 0
@@ -275,7 +317,7 @@ class ErrorReason(betterproto2.Enum):
 
     UNSUPPORTED = 17
     """
-    The upstream or this version cannot do what was asked. UNIMPLEMENTED, 400.
+    The upstream cannot do what was asked, or the server does not offer it. UNIMPLEMENTED, 400.
     """
 
     UPSTREAM_CONNECT = 18
@@ -516,20 +558,40 @@ class ErrorReason(betterproto2.Enum):
 
 class FinishReason(betterproto2.Enum):
     """
-    Why the model stopped.
+    Why the model stopped, by the upstream's word. In JSON the word without the
+    prefix, in small letters.
     """
 
     UNSPECIFIED = 0
+    """
+    Not finished: only in deltas, and null in JSON. Never in a whole answer.
+    """
 
     STOP = 1
+    """
+    The answer is complete, or a stop text was met.
+    """
 
     LENGTH = 2
+    """
+    A token limit cut the answer.
+    """
 
     TOOL_CALLS = 3
+    """
+    The model wants tools called.
+    """
 
     CONTENT_FILTER = 4
+    """
+    The upstream's filter cut the answer after it had begun. Content refused
+    before that is the error CONTENT_FILTERED.
+    """
 
     FUNCTION_CALL = 5
+    """
+    OpenAI's deprecated form of FINISH_REASON_TOOL_CALLS.
+    """
 
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
@@ -556,19 +618,22 @@ class FinishReason(betterproto2.Enum):
 
 class ImageFormat(betterproto2.Enum):
     """
-    How results come back.
+    How results come back. JSON: `response_format`.
     """
 
     UNSPECIFIED = 0
+    """
+    Not told; the same as IMAGE_FORMAT_URL.
+    """
 
     URL = 1
     """
-    A URL of the upstream.
+    A URL of the upstream, which ends after some time. JSON: `url`.
     """
 
     DATA = 2
     """
-    The content, fetched by the gateway (REST: b64_json).
+    The content, fetched by the gateway. JSON: `b64_json`.
     """
 
     @classmethod
@@ -590,20 +655,38 @@ class ImageFormat(betterproto2.Enum):
 
 class Modality(betterproto2.Enum):
     """
-    Kind of data a model reads or writes.
+    Kind of media that a model reads or writes.
     """
 
     UNSPECIFIED = 0
+    """
+    Never sent.
+    """
 
     TEXT = 1
+    """
+    Text.
+    """
 
     IMAGE = 2
+    """
+    Pictures.
+    """
 
     AUDIO = 3
+    """
+    Sound.
+    """
 
     VIDEO = 4
+    """
+    Moving pictures.
+    """
 
     DOCUMENT = 5
+    """
+    Files with text, such as PDF.
+    """
 
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
@@ -634,10 +717,19 @@ class ModelView(betterproto2.Enum):
     """
 
     UNSPECIFIED = 0
+    """
+    Not told; the same as MODEL_VIEW_BASIC.
+    """
 
     BASIC = 1
+    """
+    Everything but upstream_json.
+    """
 
     FULL = 2
+    """
+    Everything.
+    """
 
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
@@ -658,16 +750,28 @@ class ModelView(betterproto2.Enum):
 
 class ResponseFormatType(betterproto2.Enum):
     """
-    The kinds of OpenAI.
+    OpenAI's kinds; in JSON without the prefix, in small letters.
     """
 
     UNSPECIFIED = 0
+    """
+    Not told; the same as TYPE_TEXT.
+    """
 
     TEXT = 1
+    """
+    Any text.
+    """
 
     JSON_OBJECT = 2
+    """
+    Some JSON object. The official API wants the word "json" in a message.
+    """
 
     JSON_SCHEMA = 3
+    """
+    JSON that follows json_schema. Not every model can.
+    """
 
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
@@ -690,22 +794,43 @@ class ResponseFormatType(betterproto2.Enum):
 
 class Role(betterproto2.Enum):
     """
-    Author of a message.
+    Author of a message. In JSON the word without the prefix, in small letters.
     """
 
     UNSPECIFIED = 0
+    """
+    Not told. An error in a request; in a delta it means the assistant.
+    """
 
     SYSTEM = 1
+    """
+    Instructions of the application.
+    """
 
     DEVELOPER = 2
+    """
+    OpenAI's newer word for ROLE_SYSTEM; Qwen treats the two alike.
+    """
 
     USER = 3
+    """
+    The person who asks.
+    """
 
     ASSISTANT = 4
+    """
+    The model.
+    """
 
     TOOL = 5
+    """
+    Result of a tool call, named by tool_call_id.
+    """
 
     FUNCTION = 6
+    """
+    OpenAI's deprecated form of ROLE_TOOL, named by `name`.
+    """
 
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
@@ -734,16 +859,28 @@ class Role(betterproto2.Enum):
 
 class ToolChoiceMode(betterproto2.Enum):
     """
-    The choice words of OpenAI.
+    OpenAI's choice words; in JSON without the prefix, in small letters.
     """
 
     UNSPECIFIED = 0
+    """
+    Not told; the same as an absent ToolChoice.
+    """
 
     NONE = 1
+    """
+    Call no tool.
+    """
 
     AUTO = 2
+    """
+    The model decides. The default when there are tools.
+    """
 
     REQUIRED = 3
+    """
+    Call at least one tool. The official API refuses it while thinking is on.
+    """
 
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
@@ -766,24 +903,42 @@ class ToolChoiceMode(betterproto2.Enum):
 
 class VideoState(betterproto2.Enum):
     """
-    State of a job (AIP-216).
+    State of a job (AIP-216). JSON: `status`, which has four words only.
     """
 
     UNSPECIFIED = 0
+    """
+    Never sent.
+    """
 
     QUEUED = 1
+    """
+    Accepted, not begun. JSON: `queued`.
+    """
 
     RUNNING = 2
+    """
+    Being made. JSON: `in_progress`.
+    """
 
     SUCCEEDED = 3
+    """
+    Finished, with contents. Final. JSON: `completed`.
+    """
 
     FAILED = 4
+    """
+    Ended without a result; `error` says why. Final. JSON: `failed`.
+    """
 
     CANCELLED = 5
+    """
+    Stopped on demand. Final. JSON: `failed`.
+    """
 
     EXPIRED = 6
     """
-    Was finished; the content is gone.
+    Was finished; the content is gone. Final. JSON: `failed`.
     """
 
     @classmethod
@@ -817,18 +972,26 @@ class Annotation(betterproto2.Message):
     A source cited in the text.
 
     Oneofs:
-        - annotation:
+        - annotation: The source, by kind. Exactly one.
     """
 
     url_citation: "AnnotationUrlCitation | None" = betterproto2.field(
         1, betterproto2.TYPE_MESSAGE, optional=True, group="annotation"
     )
+    """
+    JSON type `url_citation`.
+    """
 
-    raw_json: "str | None" = betterproto2.field(
-        2, betterproto2.TYPE_STRING, optional=True, group="annotation"
-    )
+    raw_json: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True, group="annotation")
+    """
+    An annotation of a type unknown here, as the text of its whole JSON object.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON annotation that have no field here, as the text of one
+    JSON object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "Annotation", Annotation)
@@ -841,36 +1004,63 @@ class AnnotationUrlCitation(betterproto2.Message):
     """
 
     url: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Address of the page.
+    """
 
     title: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Title of the page; empty when not told.
+    """
 
     start_index: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+    """
+    Where the citing mark begins in the choice's whole content, in characters
+    (Unicode code points) from 0.
+    """
 
     end_index: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    The character behind the mark. Equal to start_index when a page was used
+    and no place in the text cites it.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "Annotation.UrlCitation", AnnotationUrlCitation
-)
+default_message_pool.register_message("qwen.v1", "Annotation.UrlCitation", AnnotationUrlCitation)
 
 
 @dataclass(eq=False, repr=False)
 class AudioOutput(betterproto2.Message):
     """
-    Audio in an answer.
+    Audio in an answer. In a stream `data` and `transcript` come in pieces that
+    are to be joined.
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Id by which a later request can name this audio; empty when not told.
+    """
 
     data: "bytes" = betterproto2.field(2, betterproto2.TYPE_BYTES)
+    """
+    The sound, decoded; base64 in JSON. Its encoding is what the request asked for.
+    """
 
     transcript: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    What is said in it, as text.
+    """
 
-    expires_at: "int | None" = betterproto2.field(
-        4, betterproto2.TYPE_INT64, optional=True
-    )
+    expires_at: "int | None" = betterproto2.field(4, betterproto2.TYPE_INT64, optional=True)
+    """
+    When the upstream forgets `id`, in seconds since the epoch; absent when not told.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON object that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "AudioOutput", AudioOutput)
@@ -882,13 +1072,14 @@ class AudioPart(betterproto2.Message):
     Sound to listen to.
     """
 
-    media: "Media | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    media: "Media | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The sound. JSON: `input_audio.data`, base64 or a URL.
+    """
 
     format: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    `wav`, `mp3`.
+    Encoding: `wav`, `mp3`, or newer words. JSON: `input_audio.format`.
     """
 
 
@@ -902,11 +1093,12 @@ class CancelVideoRequest(betterproto2.Message):
     """
 
     video_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Video.id. Required.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "CancelVideoRequest", CancelVideoRequest
-)
+default_message_pool.register_message("qwen.v1", "CancelVideoRequest", CancelVideoRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -915,14 +1107,13 @@ class CancelVideoResponse(betterproto2.Message):
     Response of CancelVideo.
     """
 
-    video: "Video | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    video: "Video | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The job after the request; it need not be in a final state yet.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "CancelVideoResponse", CancelVideoResponse
-)
+default_message_pool.register_message("qwen.v1", "CancelVideoResponse", CancelVideoResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -932,35 +1123,48 @@ class Chat(betterproto2.Message):
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Id, for ConversationOptions.chat_id and the methods here.
+    """
 
     title: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Title that the upstream or the person gave; it may change after the first answer.
+    """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
-        3,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
-    )
-
-    update_time: "datetime.datetime | None" = betterproto2.field(
-        4,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
-    )
-
-    model: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
-
-    pinned: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
-
-    messages: "list[StoredMessage]" = betterproto2.field(
-        7, betterproto2.TYPE_MESSAGE, repeated=True
+        3, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
     """
-    Only from GetChat.
+    When the chat was made.
+    """
+
+    update_time: "datetime.datetime | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
+    )
+    """
+    When it was last changed; lists are sorted by it.
+    """
+
+    model: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Model of the chat, by the upstream's id; empty when the upstream does not tell.
+    """
+
+    pinned: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+    """
+    Whether the person pinned it.
+    """
+
+    messages: "list[StoredMessage]" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    All messages of the tree, parents before children. Only from GetChat.
     """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    What else the upstream tells of the chat, as the text of one JSON object.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "Chat", Chat)
@@ -969,56 +1173,75 @@ default_message_pool.register_message("qwen.v1", "Chat", Chat)
 @dataclass(eq=False, repr=False)
 class ChatDelta(betterproto2.Message):
     """
-    The smallest step of a streamed answer.
+    The smallest step of a streamed answer. Texts are pieces to be appended to
+    what came before for the same index.
     """
 
     index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
-    Index of the choice.
+    Number of the choice, from 0; choices may be interleaved.
     """
 
-    content: "str | None" = betterproto2.field(
-        2, betterproto2.TYPE_STRING, optional=True
-    )
+    content: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Next piece of the answer. Absent while the model thinks or searches.
+    """
 
-    reasoning_content: "str | None" = betterproto2.field(
-        3, betterproto2.TYPE_STRING, optional=True
-    )
+    reasoning_content: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+    """
+    Next piece of the thinking; not in OpenAI's API. It comes before the content.
+    """
 
-    tool_calls: "list[ToolCallDelta]" = betterproto2.field(
-        4, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    tool_calls: "list[ToolCallDelta]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Next pieces of tool calls.
+    """
 
     finish_reason: "FinishReason" = betterproto2.field(
         5, betterproto2.TYPE_ENUM, default_factory=lambda: FinishReason(0)
     )
+    """
+    Why the choice ended; set once, on its last delta. JSON puts it beside the delta.
+    """
 
-    role: "Role" = betterproto2.field(
-        6, betterproto2.TYPE_ENUM, default_factory=lambda: Role(0)
-    )
+    role: "Role" = betterproto2.field(6, betterproto2.TYPE_ENUM, default_factory=lambda: Role(0))
+    """
+    Author, on the first delta of a choice if the upstream tells it; unspecified
+    means the assistant.
+    """
 
-    refusal: "str | None" = betterproto2.field(
-        7, betterproto2.TYPE_STRING, optional=True
-    )
+    refusal: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
+    """
+    Next piece of the words with which the model declines to answer.
+    """
 
-    logprobs: "Logprobs | None" = betterproto2.field(
-        8, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    logprobs: "Logprobs | None" = betterproto2.field(8, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Log probabilities of the tokens of this piece. JSON puts them beside the delta.
+    """
 
-    annotations: "list[Annotation]" = betterproto2.field(
-        9, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    annotations: "list[Annotation]" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Sources cited in the content, before the finish reason; they add to earlier ones.
+    """
 
     phase: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
     """
-    Upstream phase word, e.g. `think`, `web_search`, `answer`.
+    Upstream's word for what it is doing, such as `think`, `web_search`, `answer`; an
+    open set. Empty means the same as before. A delta with only a phase tells
+    activity; JSON does not show it.
     """
 
-    audio: "AudioOutput | None" = betterproto2.field(
-        11, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    audio: "AudioOutput | None" = betterproto2.field(11, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Next piece of the audio.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON delta that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ChatDelta", ChatDelta)
@@ -1027,57 +1250,67 @@ default_message_pool.register_message("qwen.v1", "ChatDelta", ChatDelta)
 @dataclass(eq=False, repr=False)
 class ChatMessage(betterproto2.Message):
     """
-    One message of a conversation.
+    One message of a conversation. Absent stays absent and empty stays empty; a
+    JSON null rides in extra_json and counts as absent.
     """
 
-    role: "Role" = betterproto2.field(
-        1, betterproto2.TYPE_ENUM, default_factory=lambda: Role(0)
-    )
-
-    content: "str | None" = betterproto2.field(
-        2, betterproto2.TYPE_STRING, optional=True
-    )
+    role: "Role" = betterproto2.field(1, betterproto2.TYPE_ENUM, default_factory=lambda: Role(0))
     """
-    Content given as a plain string.
+    Who wrote it. Required in requests.
     """
 
-    parts: "list[ContentPart]" = betterproto2.field(
-        3, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    content: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    Content given as an array of parts. Not together with `content`.
+    Content given as a plain string. Absent when there are parts, or only tool calls.
     """
 
-    reasoning_content: "str | None" = betterproto2.field(
-        4, betterproto2.TYPE_STRING, optional=True
-    )
+    parts: "list[ContentPart]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Content given as an array, `content` in JSON too. Not together with the field
+    `content`. Parts that the upstream cannot take fail with UNSUPPORTED.
+    """
 
-    tool_calls: "list[ToolCall]" = betterproto2.field(
-        5, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    reasoning_content: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+    """
+    Text that the model thought before it answered; not in OpenAI's API. In
+    requests JSON may call it `reasoning`; most upstreams do not read it there.
+    """
 
-    tool_call_id: "str | None" = betterproto2.field(
-        6, betterproto2.TYPE_STRING, optional=True
-    )
+    tool_calls: "list[ToolCall]" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Tools that the assistant wants called; each needs a ROLE_TOOL message after it.
+    """
+
+    tool_call_id: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+    """
+    Of a ROLE_TOOL message: the ToolCall.id that this is the result of.
+    """
 
     name: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
-
-    refusal: "str | None" = betterproto2.field(
-        8, betterproto2.TYPE_STRING, optional=True
-    )
-
-    annotations: "list[Annotation]" = betterproto2.field(
-        9, betterproto2.TYPE_MESSAGE, repeated=True
-    )
-
-    audio: "AudioOutput | None" = betterproto2.field(
-        10, betterproto2.TYPE_MESSAGE, optional=True
-    )
     """
-    Audio made by the model.
+    Name of the author, to tell people or functions of the same role apart.
+    """
+
+    refusal: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
+    """
+    The model's words when it declined to answer; absent when it did not.
+    """
+
+    annotations: "list[Annotation]" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Sources cited in `content`; only in answers.
+    """
+
+    audio: "AudioOutput | None" = betterproto2.field(10, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Audio made by the model. In requests `id` alone names an earlier one.
     """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON message that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields and win.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ChatMessage", ChatMessage)
@@ -1090,20 +1323,32 @@ class Choice(betterproto2.Message):
     """
 
     index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    Number of the answer, from 0.
+    """
 
-    message: "ChatMessage | None" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    message: "ChatMessage | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The answer, of ROLE_ASSISTANT.
+    """
 
     finish_reason: "FinishReason" = betterproto2.field(
         3, betterproto2.TYPE_ENUM, default_factory=lambda: FinishReason(0)
     )
+    """
+    Why it ended. Never unspecified.
+    """
 
-    logprobs: "Logprobs | None" = betterproto2.field(
-        4, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    logprobs: "Logprobs | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Set when the request asked for logprobs.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON choice that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "Choice", Choice)
@@ -1113,219 +1358,284 @@ default_message_pool.register_message("qwen.v1", "Choice", Choice)
 class CompleteChatRequest(betterproto2.Message):
     """
     A chat completion request. The same message serves both methods.
+
+    A field that is absent is left to the upstream's default. "Engines" are
+    servers such as vLLM, SGLang, Ollama and llama.cpp.
     """
 
     model: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Model id, e.g. `qwen-max-latest`. Required.
+    Model id or alias, such as `qwen-max-latest`; ListModels lists the names.
+    Required. A suffix asks for a mode: `-thinking`, `-no-thinking`, `-search`.
     """
 
-    messages: "list[ChatMessage]" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    messages: "list[ChatMessage]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    The conversation, oldest first. Required.
+    The conversation, oldest message first. Required: 1 to 2048 messages.
     """
 
-    temperature: "float | None" = betterproto2.field(
-        3, betterproto2.TYPE_DOUBLE, optional=True
-    )
+    temperature: "float | None" = betterproto2.field(3, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    Randomness, 0 to 2; the official API takes less than 2.
+    chat.qwen.ai ignores it; engines and the official API honour it.
+    """
 
-    top_p: "float | None" = betterproto2.field(
-        4, betterproto2.TYPE_DOUBLE, optional=True
-    )
+    top_p: "float | None" = betterproto2.field(4, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    Nucleus sampling: the share of probability that is considered, 0 to 1.
+    chat.qwen.ai ignores it; engines and the official API honour it.
+    """
 
-    max_completion_tokens: "int | None" = betterproto2.field(
-        5, betterproto2.TYPE_INT64, optional=True
-    )
+    max_completion_tokens: "int | None" = betterproto2.field(5, betterproto2.TYPE_INT64, optional=True)
+    """
+    Most tokens to generate, thinking included; at least 1.
+    chat.qwen.ai ignores it; engines and the official API honour it.
+    """
 
     stop: "list[str]" = betterproto2.field(6, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Texts that end the answer and are not part of it; at most 16. In JSON also
+    a single string. chat.qwen.ai ignores it; engines and the official API honour it.
+    """
 
     seed: "int | None" = betterproto2.field(7, betterproto2.TYPE_INT64, optional=True)
+    """
+    Asks for repeatable sampling, without a guarantee; 0 to 2147483647 works everywhere.
+    chat.qwen.ai ignores it; engines and the official API honour it.
+    """
 
     n: "int | None" = betterproto2.field(8, betterproto2.TYPE_INT32, optional=True)
+    """
+    How many answers to make, 1 to 128; default 1. More than the upstream makes
+    at once fails with UNSUPPORTED; chat.qwen.ai makes one.
+    """
 
-    tools: "list[Tool]" = betterproto2.field(
-        9, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    tools: "list[Tool]" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Tools that the model may call. chat.qwen.ai has no function calling: tools
+    fail there with UNSUPPORTED, unless tool_choice is MODE_NONE.
+    """
 
-    tool_choice: "ToolChoice | None" = betterproto2.field(
-        10, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    tool_choice: "ToolChoice | None" = betterproto2.field(10, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Whether and which tool the model calls. Absent: the model decides if there
+    are tools.
+    """
 
-    parallel_tool_calls: "bool | None" = betterproto2.field(
-        11, betterproto2.TYPE_BOOL, optional=True
-    )
+    parallel_tool_calls: "bool | None" = betterproto2.field(11, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether one answer may hold several tool calls. Absent: the upstream's
+    default, which is true at OpenAI and false at the official API.
+    """
 
-    response_format: "ResponseFormat | None" = betterproto2.field(
-        12, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    response_format: "ResponseFormat | None" = betterproto2.field(12, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Shape of the answer; absent means text. chat.qwen.ai makes text only, so
+    other types fail there with UNSUPPORTED.
+    """
 
-    thinking: "ThinkingOptions | None" = betterproto2.field(
-        13, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    thinking: "ThinkingOptions | None" = betterproto2.field(13, betterproto2.TYPE_MESSAGE, optional=True)
     """
     Whether and how long the model may think.
     """
 
     include_usage: "bool" = betterproto2.field(14, betterproto2.TYPE_BOOL)
     """
-    Ask for usage on the last streamed message; the REST name is
-    `stream_options.include_usage`.
+    JSON: `stream_options.include_usage`. Makes the REST API show usage in a last
+    chunk of a stream; default false. gRPC callers get usage whenever it is known.
     """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
     """
-    Members of the JSON request that have no field here, as one JSON object.
-    On output they are merged over the typed fields.
+    Members of the JSON request that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields and win.
     """
 
-    logprobs: "bool | None" = betterproto2.field(
-        16, betterproto2.TYPE_BOOL, optional=True
-    )
+    logprobs: "bool | None" = betterproto2.field(16, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether to return log probabilities of the tokens; default false.
+    chat.qwen.ai has none and fails with UNSUPPORTED.
+    """
 
-    top_logprobs: "int | None" = betterproto2.field(
-        17, betterproto2.TYPE_INT32, optional=True
-    )
+    top_logprobs: "int | None" = betterproto2.field(17, betterproto2.TYPE_INT32, optional=True)
+    """
+    How many likely alternatives to return for each token, 0 to 20 (official
+    API: 0 to 5). Needs logprobs.
+    """
 
-    frequency_penalty: "float | None" = betterproto2.field(
-        18, betterproto2.TYPE_DOUBLE, optional=True
-    )
+    frequency_penalty: "float | None" = betterproto2.field(18, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    Penalty for tokens by how often they came already, -2 to 2.
+    Engines honour it; chat.qwen.ai and the official API do not.
+    """
 
-    presence_penalty: "float | None" = betterproto2.field(
-        19, betterproto2.TYPE_DOUBLE, optional=True
-    )
+    presence_penalty: "float | None" = betterproto2.field(19, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    Penalty for tokens that came already, -2 to 2.
+    chat.qwen.ai ignores it; engines and the official API honour it.
+    """
 
     logit_bias: "dict[str, float]" = betterproto2.field(
-        20,
-        betterproto2.TYPE_MAP,
-        map_meta=betterproto2.map_meta(
-            betterproto2.TYPE_STRING, betterproto2.TYPE_DOUBLE
-        ),
-    )
-
-    metadata: "dict[str, str]" = betterproto2.field(
-        21,
-        betterproto2.TYPE_MAP,
-        map_meta=betterproto2.map_meta(
-            betterproto2.TYPE_STRING, betterproto2.TYPE_STRING
-        ),
-    )
-
-    user: "str" = betterproto2.field(22, betterproto2.TYPE_STRING)
-
-    service_tier: "str" = betterproto2.field(23, betterproto2.TYPE_STRING)
-
-    max_tokens: "int | None" = betterproto2.field(
-        24, betterproto2.TYPE_INT64, optional=True
+        20, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_DOUBLE)
     )
     """
-    Deprecated OpenAI spelling of max_completion_tokens, kept apart because
-    upstreams tell the two apart.
+    Token id in decimal digits, to a bias of -100 to 100 on its logit.
+    Engines honour it; chat.qwen.ai ignores it.
+    """
+
+    metadata: "dict[str, str]" = betterproto2.field(
+        21, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
+    )
+    """
+    The caller's own labels for the request. OpenAI allows 16 pairs, keys of 64
+    and values of 512 characters. chat.qwen.ai ignores them.
+    """
+
+    user: "str" = betterproto2.field(22, betterproto2.TYPE_STRING)
+    """
+    The end user on whose behalf the caller asks, as an opaque id; empty means
+    not told. chat.qwen.ai ignores it.
+    """
+
+    service_tier: "str" = betterproto2.field(23, betterproto2.TYPE_STRING)
+    """
+    Wanted processing class, an open word such as `auto` or `default`; empty
+    means the upstream's default. chat.qwen.ai ignores it.
+    """
+
+    max_tokens: "int | None" = betterproto2.field(24, betterproto2.TYPE_INT64, optional=True)
+    """
+    Deprecated OpenAI spelling of max_completion_tokens, at least 1. Kept apart because
+    upstreams tell the two apart: the official API does not count thinking here.
+    chat.qwen.ai ignores it; engines and the official API honour it.
     """
 
     top_k: "int | None" = betterproto2.field(25, betterproto2.TYPE_INT32, optional=True)
-
-    search: "SearchOptions | None" = betterproto2.field(
-        26, betterproto2.TYPE_MESSAGE, optional=True
-    )
-
-    conversation: "ConversationOptions | None" = betterproto2.field(
-        27, betterproto2.TYPE_MESSAGE, optional=True
-    )
     """
-    Continue a chat stored upstream.
+    How many of the likeliest tokens are considered, 0 or more. Not in OpenAI's
+    API. chat.qwen.ai ignores it; engines and the official API honour it.
     """
 
+    search: "SearchOptions | None" = betterproto2.field(26, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Web search before answering.
+    """
 
-default_message_pool.register_message(
-    "qwen.v1", "CompleteChatRequest", CompleteChatRequest
-)
+    conversation: "ConversationOptions | None" = betterproto2.field(27, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The chat stored upstream that the request belongs to. Absent: the server
+    finds it by the history in `messages`, or opens a new one.
+    """
+
+
+default_message_pool.register_message("qwen.v1", "CompleteChatRequest", CompleteChatRequest)
 
 
 @dataclass(eq=False, repr=False)
 class CompleteChatResponse(betterproto2.Message):
     """
-    A whole answer.
+    A whole answer. JSON: an object `chat.completion`.
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Id of the answer, such as `chatcmpl-...`.
+    """
 
     created: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    Seconds since the epoch, as in OpenAI's `created`.
+    When the upstream accepted the request, in seconds since the epoch.
     """
 
     model: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Model that answered, by the upstream's own id; it may differ from the name asked for.
+    """
 
-    choices: "list[Choice]" = betterproto2.field(
-        4, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    choices: "list[Choice]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The answers, by index; as many as `n` asked for. Each has a finish reason.
+    """
 
-    usage: "Usage | None" = betterproto2.field(
-        5, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    usage: "Usage | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Token counts of the request and all choices together; absent when not known.
+    """
 
     system_fingerprint: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    The upstream's word for its configuration; empty when not told.
+    """
 
     service_tier: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+    """
+    Processing class that was used; empty when not told.
+    """
 
-    conversation: "ConversationRef | None" = betterproto2.field(
-        8, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    conversation: "ConversationRef | None" = betterproto2.field(8, betterproto2.TYPE_MESSAGE, optional=True)
     """
     Set when the chat is stored upstream.
     """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON answer that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "CompleteChatResponse", CompleteChatResponse
-)
+default_message_pool.register_message("qwen.v1", "CompleteChatResponse", CompleteChatResponse)
 
 
 @dataclass(eq=False, repr=False)
 class ContentPart(betterproto2.Message):
     """
-    One part of a multimodal message.
+    One part of a multimodal message. In JSON an object with a `type`.
 
     Oneofs:
-        - part:
+        - part: The part, by kind. Exactly one.
     """
 
-    text: "str | None" = betterproto2.field(
-        1, betterproto2.TYPE_STRING, optional=True, group="part"
-    )
-
-    image: "ImagePart | None" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, optional=True, group="part"
-    )
-
-    audio: "AudioPart | None" = betterproto2.field(
-        3, betterproto2.TYPE_MESSAGE, optional=True, group="part"
-    )
-
-    video: "VideoPart | None" = betterproto2.field(
-        4, betterproto2.TYPE_MESSAGE, optional=True, group="part"
-    )
-
-    file: "Media | None" = betterproto2.field(
-        5, betterproto2.TYPE_MESSAGE, optional=True, group="part"
-    )
-
-    refusal: "str | None" = betterproto2.field(
-        6, betterproto2.TYPE_STRING, optional=True, group="part"
-    )
-
-    raw_json: "str | None" = betterproto2.field(
-        7, betterproto2.TYPE_STRING, optional=True, group="part"
-    )
+    text: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True, group="part")
     """
-    A part of a type unknown here, as its whole JSON object.
+    JSON type `text`.
+    """
+
+    image: "ImagePart | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True, group="part")
+    """
+    JSON type `image_url`.
+    """
+
+    audio: "AudioPart | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True, group="part")
+    """
+    JSON type `input_audio`.
+    """
+
+    video: "VideoPart | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True, group="part")
+    """
+    JSON type `video_url` for one file, `video` for frames; both are Qwen's.
+    """
+
+    file: "Media | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True, group="part")
+    """
+    A document. JSON type `file`, with `file_data` or `file_id`, and `filename`.
+    """
+
+    refusal: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True, group="part")
+    """
+    JSON type `refusal`: words with which the assistant declined earlier.
+    """
+
+    raw_json: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True, group="part")
+    """
+    A part of a type unknown here, as the text of its whole JSON object.
     """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON part that have no field here, such as `cache_control`, as
+    the text of one JSON object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ContentPart", ContentPart)
@@ -1334,33 +1644,48 @@ default_message_pool.register_message("qwen.v1", "ContentPart", ContentPart)
 @dataclass(eq=False, repr=False)
 class ConversationOptions(betterproto2.Message):
     """
-    Where in a stored chat the request belongs.
+    Where in a stored chat the request belongs. Only upstreams that store chats
+    use it; chat.qwen.ai does.
     """
 
     chat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Chat to continue: ConversationRef.chat_id of an earlier answer, or Chat.id.
+    The chat knows its history, so only the last of `messages` is sent to it.
+    Empty: as if `conversation` were absent.
+    """
 
     parent_message_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Answer that the new message follows; an earlier one makes a branch. Empty:
+    the latest. Not without chat_id.
+    """
 
     ephemeral: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
     """
-    Delete the upstream chat when the answer is complete.
+    Delete the upstream chat when the answer is complete. Default false: it is
+    kept for a while, so that the conversation can go on in it.
     """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "ConversationOptions", ConversationOptions
-)
+default_message_pool.register_message("qwen.v1", "ConversationOptions", ConversationOptions)
 
 
 @dataclass(eq=False, repr=False)
 class ConversationRef(betterproto2.Message):
     """
-    Ids to continue a stored chat with.
+    Ids to continue a stored chat with, by ConversationOptions.
     """
 
     chat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The chat. Goes to ConversationOptions.chat_id.
+    """
 
     message_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The answer in it. Goes to ConversationOptions.parent_message_id.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ConversationRef", ConversationRef)
@@ -1373,37 +1698,59 @@ class CreateVideoRequest(betterproto2.Message):
     """
 
     model: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Model id or alias with CAPABILITY_VIDEO_GENERATION. Empty means the server's
+    default video model.
+    """
 
     prompt: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
-
-    images: "list[Media]" = betterproto2.field(
-        3, betterproto2.TYPE_MESSAGE, repeated=True
-    )
     """
-    First frame or reference images.
+    What to show. Required.
+    """
+
+    images: "list[Media]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    First frame or reference images; empty makes the video from text alone. JSON:
+    `input_reference`, one image.
     """
 
     size: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    `1280x720`, or a ratio such as `16:9`; empty means the upstream's default.
+    chat.qwen.ai knows ratios only.
+    """
 
-    seconds: "float | None" = betterproto2.field(
-        5, betterproto2.TYPE_DOUBLE, optional=True
-    )
+    seconds: "float | None" = betterproto2.field(5, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    Wanted length in seconds; absent means the upstream's default. JSON: a string.
+    chat.qwen.ai ignores it and makes about 5 seconds.
+    """
 
     seed: "int | None" = betterproto2.field(6, betterproto2.TYPE_INT64, optional=True)
+    """
+    Asks for a repeatable result, 0 to 2147483647. The official API honours it;
+    chat.qwen.ai ignores it.
+    """
 
     request_id: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
     """
-    The same id twice gives the same job (AIP-155). A UUID.
+    A UUID. The same id twice gives the same job (AIP-155), with another request
+    it fails with IDEMPOTENCY_KEY_REUSED. Empty: every call makes a job.
     """
 
     user: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    The end user on whose behalf the caller asks, as an opaque id; empty means not told.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON request that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "CreateVideoRequest", CreateVideoRequest
-)
+default_message_pool.register_message("qwen.v1", "CreateVideoRequest", CreateVideoRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1412,14 +1759,13 @@ class CreateVideoResponse(betterproto2.Message):
     Response of CreateVideo.
     """
 
-    video: "Video | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    video: "Video | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The job, as a rule in state QUEUED or RUNNING.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "CreateVideoResponse", CreateVideoResponse
-)
+default_message_pool.register_message("qwen.v1", "CreateVideoResponse", CreateVideoResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1429,8 +1775,14 @@ class DeleteChatRequest(betterproto2.Message):
     """
 
     chat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Chat.id. Required.
+    """
 
     allow_missing: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    Succeed also when there is no such chat (AIP-135). Default false.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "DeleteChatRequest", DeleteChatRequest)
@@ -1445,9 +1797,7 @@ class DeleteChatResponse(betterproto2.Message):
     pass
 
 
-default_message_pool.register_message(
-    "qwen.v1", "DeleteChatResponse", DeleteChatResponse
-)
+default_message_pool.register_message("qwen.v1", "DeleteChatResponse", DeleteChatResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1457,6 +1807,9 @@ class DeleteFileRequest(betterproto2.Message):
     """
 
     file_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    File.id. Required.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "DeleteFileRequest", DeleteFileRequest)
@@ -1471,9 +1824,7 @@ class DeleteFileResponse(betterproto2.Message):
     pass
 
 
-default_message_pool.register_message(
-    "qwen.v1", "DeleteFileResponse", DeleteFileResponse
-)
+default_message_pool.register_message("qwen.v1", "DeleteFileResponse", DeleteFileResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1483,16 +1834,17 @@ class DeleteVideoRequest(betterproto2.Message):
     """
 
     video_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Video.id. Required.
+    """
 
     allow_missing: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
     """
-    Succeed also when there is no such job (AIP-135).
+    Succeed also when there is no such job (AIP-135). Default false.
     """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "DeleteVideoRequest", DeleteVideoRequest
-)
+default_message_pool.register_message("qwen.v1", "DeleteVideoRequest", DeleteVideoRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1504,9 +1856,7 @@ class DeleteVideoResponse(betterproto2.Message):
     pass
 
 
-default_message_pool.register_message(
-    "qwen.v1", "DeleteVideoResponse", DeleteVideoResponse
-)
+default_message_pool.register_message("qwen.v1", "DeleteVideoResponse", DeleteVideoResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1516,14 +1866,25 @@ class DownloadHeader(betterproto2.Message):
     """
 
     mime_type: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    IANA media type, such as `video/mp4`.
+    """
 
-    size_bytes: "int | None" = betterproto2.field(
-        2, betterproto2.TYPE_INT64, optional=True
-    )
+    size_bytes: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT64, optional=True)
+    """
+    Size of the whole content in bytes, whatever part was asked for; absent when
+    not known.
+    """
 
     filename: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    A name to store it under.
+    """
 
     etag: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Changes when the content does; empty when not known.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "DownloadHeader", DownloadHeader)
@@ -1536,15 +1897,18 @@ class DownloadVideoRequest(betterproto2.Message):
     """
 
     video_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Video.id. Required.
+    """
 
     index: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
     """
-    Which of `contents`.
+    Which of Video.contents, from 0.
     """
 
     offset: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
     """
-    First byte wanted, to go on after a break.
+    First byte wanted, from 0, to go on after a break. HTTP: `Range`.
     """
 
     limit: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
@@ -1553,9 +1917,7 @@ class DownloadVideoRequest(betterproto2.Message):
     """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "DownloadVideoRequest", DownloadVideoRequest
-)
+default_message_pool.register_message("qwen.v1", "DownloadVideoRequest", DownloadVideoRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1564,21 +1926,21 @@ class DownloadVideoResponse(betterproto2.Message):
     A piece of content: one header, then data.
 
     Oneofs:
-        - piece:
+        - piece: The piece, by kind. Exactly one.
     """
 
-    header: "DownloadHeader | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True, group="piece"
-    )
+    header: "DownloadHeader | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True, group="piece")
+    """
+    What follows. On the first message only.
+    """
 
-    data: "bytes | None" = betterproto2.field(
-        2, betterproto2.TYPE_BYTES, optional=True, group="piece"
-    )
+    data: "bytes | None" = betterproto2.field(2, betterproto2.TYPE_BYTES, optional=True, group="piece")
+    """
+    Next bytes of the content. On every further message.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "DownloadVideoResponse", DownloadVideoResponse
-)
+default_message_pool.register_message("qwen.v1", "DownloadVideoResponse", DownloadVideoResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1588,20 +1950,32 @@ class EditImagesRequest(betterproto2.Message):
     """
 
     model: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Model id or alias with CAPABILITY_IMAGE_EDIT. Empty means the server's default
+    model for editing.
+    """
 
     prompt: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    What to change. Required.
+    """
 
-    images: "list[Media]" = betterproto2.field(
-        3, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    images: "list[Media]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The images to edit, or to take things from; 1 to 16. Some models take fewer.
+    In a form they are `image` or `image[]`.
+    """
 
-    mask: "Media | None" = betterproto2.field(
-        4, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    mask: "Media | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    An image of the same size whose transparent places are to be edited; absent
+    means anywhere. Few models take one, with others the call fails with UNSUPPORTED.
+    """
 
-    options: "ImageOptions | None" = betterproto2.field(
-        5, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    options: "ImageOptions | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    How to draw it; absent means defaults.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "EditImagesRequest", EditImagesRequest)
@@ -1614,50 +1988,70 @@ class EditImagesResponse(betterproto2.Message):
     """
 
     created: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+    """
+    When the images were made, in seconds since the epoch.
+    """
 
-    images: "list[Image]" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    images: "list[Image]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The images, at least one. JSON: `data`.
+    """
 
-    usage: "Usage | None" = betterproto2.field(
-        3, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    usage: "Usage | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Token counts; absent when not known. JSON: `input_tokens` for prompt_tokens,
+    `output_tokens` for completion_tokens.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON answer that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "EditImagesResponse", EditImagesResponse
-)
+default_message_pool.register_message("qwen.v1", "EditImagesResponse", EditImagesResponse)
 
 
 @dataclass(eq=False, repr=False)
 class File(betterproto2.Message):
     """
-    A file.
+    An uploaded file.
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Id, for Media.file_id.
+    """
 
     filename: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Name given at upload.
+    """
 
     mime_type: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    IANA media type, such as `application/pdf`.
+    """
 
     size_bytes: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+    """
+    Size in bytes. JSON: `bytes`.
+    """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
-        5,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        5, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
+    """
+    When the upload was complete. JSON: `created_at`, in seconds since the epoch.
+    """
 
     expire_time: "datetime.datetime | None" = betterproto2.field(
-        6,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        6, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
+    """
+    When the file goes away; absent when not known. JSON: `expires_at`.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "File", File)
@@ -1666,23 +2060,37 @@ default_message_pool.register_message("qwen.v1", "File", File)
 @dataclass(eq=False, repr=False)
 class FunctionTool(betterproto2.Message):
     """
-    A function of the client.
+    A function of the client. The server never runs it: the model asks for a
+    call, the client answers with a ROLE_TOOL message.
     """
 
     name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Name that the model calls it by. Required; OpenAI allows letters, digits,
+    `_` and `-`, 64 of them.
+    """
 
-    description: "str | None" = betterproto2.field(
-        2, betterproto2.TYPE_STRING, optional=True
-    )
+    description: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    What it does, for the model to read.
+    """
 
     parameters_json: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    JSON Schema of the arguments, as text: member order and numbers are kept.
+    JSON: `parameters`. JSON Schema of the arguments, as text: member order and
+    numbers are kept. Empty means no arguments.
     """
 
     strict: "bool | None" = betterproto2.field(4, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether arguments must follow the schema exactly. Absent: the upstream's default.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON function that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "FunctionTool", FunctionTool)
@@ -1695,17 +2103,23 @@ class GenerateImagesRequest(betterproto2.Message):
     """
 
     model: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Model id or alias with CAPABILITY_IMAGE_GENERATION. Empty means the server's
+    default image model.
+    """
 
     prompt: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    What to draw. Required.
+    """
 
-    options: "ImageOptions | None" = betterproto2.field(
-        3, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    options: "ImageOptions | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    How to draw it; absent means defaults.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "GenerateImagesRequest", GenerateImagesRequest
-)
+default_message_pool.register_message("qwen.v1", "GenerateImagesRequest", GenerateImagesRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1715,21 +2129,29 @@ class GenerateImagesResponse(betterproto2.Message):
     """
 
     created: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+    """
+    When the images were made, in seconds since the epoch.
+    """
 
-    images: "list[Image]" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    images: "list[Image]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The images, at least one. JSON: `data`.
+    """
 
-    usage: "Usage | None" = betterproto2.field(
-        3, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    usage: "Usage | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Token counts; absent when not known. JSON: `input_tokens` for prompt_tokens,
+    `output_tokens` for completion_tokens.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON answer that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "GenerateImagesResponse", GenerateImagesResponse
-)
+default_message_pool.register_message("qwen.v1", "GenerateImagesResponse", GenerateImagesResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1739,6 +2161,9 @@ class GetChatRequest(betterproto2.Message):
     """
 
     chat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Chat.id. Required.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "GetChatRequest", GetChatRequest)
@@ -1750,9 +2175,10 @@ class GetChatResponse(betterproto2.Message):
     Response of GetChat.
     """
 
-    chat: "Chat | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    chat: "Chat | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The chat, with its messages.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "GetChatResponse", GetChatResponse)
@@ -1765,6 +2191,9 @@ class GetFileRequest(betterproto2.Message):
     """
 
     file_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    File.id. Required.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "GetFileRequest", GetFileRequest)
@@ -1776,9 +2205,10 @@ class GetFileResponse(betterproto2.Message):
     Response of GetFile.
     """
 
-    file: "File | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    file: "File | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The file.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "GetFileResponse", GetFileResponse)
@@ -1791,12 +2221,19 @@ class GetModelRequest(betterproto2.Message):
     """
 
     model_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Any name that CompleteChatRequest.model takes; it may hold slashes. Required.
+    """
 
     force_refresh: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    Ask the upstream instead of the cache; the server may limit how often. Default false.
+    """
 
-    view: "ModelView" = betterproto2.field(
-        3, betterproto2.TYPE_ENUM, default_factory=lambda: ModelView(0)
-    )
+    view: "ModelView" = betterproto2.field(3, betterproto2.TYPE_ENUM, default_factory=lambda: ModelView(0))
+    """
+    How much of the model; by default all but upstream_json.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "GetModelRequest", GetModelRequest)
@@ -1808,9 +2245,10 @@ class GetModelResponse(betterproto2.Message):
     Response of GetModel.
     """
 
-    model: "Model | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    model: "Model | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The model, under the name that was asked for.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "GetModelResponse", GetModelResponse)
@@ -1823,6 +2261,9 @@ class GetVideoRequest(betterproto2.Message):
     """
 
     video_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Video.id. Required.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "GetVideoRequest", GetVideoRequest)
@@ -1834,9 +2275,10 @@ class GetVideoResponse(betterproto2.Message):
     Response of GetVideo.
     """
 
-    video: "Video | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    video: "Video | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The job.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "GetVideoResponse", GetVideoResponse)
@@ -1845,25 +2287,37 @@ default_message_pool.register_message("qwen.v1", "GetVideoResponse", GetVideoRes
 @dataclass(eq=False, repr=False)
 class Image(betterproto2.Message):
     """
-    A made image.
+    An image that was made.
 
     Oneofs:
-        - content:
+        - content: The image, in the way that ImageOptions.format asked for. Exactly one.
     """
 
-    url: "str | None" = betterproto2.field(
-        1, betterproto2.TYPE_STRING, optional=True, group="content"
-    )
+    url: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True, group="content")
+    """
+    Where the upstream keeps it. The address ends after some time: fetch it soon.
+    """
 
-    data: "bytes | None" = betterproto2.field(
-        2, betterproto2.TYPE_BYTES, optional=True, group="content"
-    )
+    data: "bytes | None" = betterproto2.field(2, betterproto2.TYPE_BYTES, optional=True, group="content")
+    """
+    The encoded image. JSON: `b64_json`, in base64.
+    """
 
     mime_type: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    IANA media type, such as `image/png`; empty when not known.
+    """
 
     revised_prompt: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    The prompt as the upstream rewrote it; empty when it did not or does not tell.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON image that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "Image", Image)
@@ -1872,36 +2326,68 @@ default_message_pool.register_message("qwen.v1", "Image", Image)
 @dataclass(eq=False, repr=False)
 class ImageOptions(betterproto2.Message):
     """
-    Settings shared by generation and editing.
+    Settings shared by generation and editing. In JSON they are members of the
+    request itself. Open words go to the upstream as they are.
     """
 
     n: "int | None" = betterproto2.field(1, betterproto2.TYPE_INT32, optional=True)
+    """
+    How many images, 1 to 10; default 1. More than the upstream makes at once
+    fails with UNSUPPORTED.
+    """
 
     size: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    `1024x1024`, `auto`, or a ratio such as `16:9`.
+    `1024x1024`, `auto`, or a ratio such as `16:9`; empty means the upstream's default.
+    chat.qwen.ai knows ratios only.
     """
 
     quality: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    An open word such as `low`, `high`, `auto`; empty means the upstream's default.
+    chat.qwen.ai has no such setting.
+    """
 
     style: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    An open word such as `vivid`; empty means the upstream's default. chat.qwen.ai
+    has no such setting.
+    """
 
     background: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    `transparent`, `opaque`, `auto`; empty means the upstream's default. chat.qwen.ai
+    has no such setting.
+    """
 
     output_format: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    Encoding: `png`, `jpeg`, `webp`.
+    Encoding of the image: `png`, `jpeg`, `webp`; empty means the upstream's default.
+    chat.qwen.ai has no such setting.
     """
 
-    format: "ImageFormat" = betterproto2.field(
-        7, betterproto2.TYPE_ENUM, default_factory=lambda: ImageFormat(0)
-    )
+    format: "ImageFormat" = betterproto2.field(7, betterproto2.TYPE_ENUM, default_factory=lambda: ImageFormat(0))
+    """
+    JSON: `response_format`. How the result comes back; by default as a URL.
+    """
 
     seed: "int | None" = betterproto2.field(8, betterproto2.TYPE_INT64, optional=True)
+    """
+    Asks for a repeatable result, 0 to 2147483647. Not in OpenAI's API. The
+    official API honours it; chat.qwen.ai has no such setting.
+    """
 
     user: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+    """
+    The end user on whose behalf the caller asks, as an opaque id; empty means not
+    told. chat.qwen.ai ignores it.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON request that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ImageOptions", ImageOptions)
@@ -1913,13 +2399,15 @@ class ImagePart(betterproto2.Message):
     An image to look at.
     """
 
-    media: "Media | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    media: "Media | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The image. JSON: `image_url.url`, an address or a `data:` URL.
+    """
 
     detail: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    `auto`, `low`, `high`.
+    How closely to look: `auto`, `low`, `high`, or newer words; empty means `auto`.
+    JSON: `image_url.detail`. chat.qwen.ai ignores it.
     """
 
 
@@ -1933,8 +2421,14 @@ class ListChatsRequest(betterproto2.Message):
     """
 
     page_size: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    Most chats to return; 0 lets the server choose. Fewer may come although there are more.
+    """
 
     page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    next_page_token of the page before; empty for the first page.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ListChatsRequest", ListChatsRequest)
@@ -1946,11 +2440,15 @@ class ListChatsResponse(betterproto2.Message):
     Response of ListChats.
     """
 
-    chats: "list[Chat]" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    chats: "list[Chat]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The chats of this page.
+    """
 
     next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Token of the next page; empty when this is the last.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ListChatsResponse", ListChatsResponse)
@@ -1964,26 +2462,28 @@ class ListModelsRequest(betterproto2.Message):
 
     page_size: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
-    At most this many; 0 means all of them (there are tens), 1000 at most.
+    At most this many, 1000 at most. 0 means all of them: there are tens.
     """
 
     page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
-
-    capabilities: "list[Capability]" = betterproto2.field(
-        3, betterproto2.TYPE_ENUM, repeated=True
-    )
     """
-    Only models with all of these.
+    next_page_token of the page before; empty for the first page.
+    """
+
+    capabilities: "list[Capability]" = betterproto2.field(3, betterproto2.TYPE_ENUM, repeated=True)
+    """
+    Only models with all of these; empty means every model.
     """
 
     force_refresh: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
     """
-    Ask the upstream instead of the cache. Rate-limited per token.
+    Ask the upstream instead of the cache; the server may limit how often. Default false.
     """
 
-    view: "ModelView" = betterproto2.field(
-        5, betterproto2.TYPE_ENUM, default_factory=lambda: ModelView(0)
-    )
+    view: "ModelView" = betterproto2.field(5, betterproto2.TYPE_ENUM, default_factory=lambda: ModelView(0))
+    """
+    How much of each model; by default all but upstream_json.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ListModelsRequest", ListModelsRequest)
@@ -1992,20 +2492,21 @@ default_message_pool.register_message("qwen.v1", "ListModelsRequest", ListModels
 @dataclass(eq=False, repr=False)
 class ListModelsResponse(betterproto2.Message):
     """
-    Response of ListModels.
+    Response of ListModels. JSON: an object `list`, without pages.
     """
 
-    models: "list[Model]" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    models: "list[Model]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The models of this page. JSON: `data`.
+    """
 
     next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Token of the next page; empty when this is the last.
+    """
 
     fetch_time: "datetime.datetime | None" = betterproto2.field(
-        3,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        3, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
     """
     When the list was taken from the upstream.
@@ -2017,9 +2518,7 @@ class ListModelsResponse(betterproto2.Message):
     """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "ListModelsResponse", ListModelsResponse
-)
+default_message_pool.register_message("qwen.v1", "ListModelsResponse", ListModelsResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -2030,16 +2529,17 @@ class ListVideosRequest(betterproto2.Message):
 
     page_size: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
-    20 if 0, at most 100.
+    Most jobs to return: 20 if 0, at most 100. JSON: `limit`.
     """
 
     page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
-
-    states: "list[VideoState]" = betterproto2.field(
-        3, betterproto2.TYPE_ENUM, repeated=True
-    )
     """
-    Only jobs in one of these.
+    next_page_token of the page before; empty for the first page.
+    """
+
+    states: "list[VideoState]" = betterproto2.field(3, betterproto2.TYPE_ENUM, repeated=True)
+    """
+    Only jobs in one of these; empty means in any.
     """
 
 
@@ -2052,16 +2552,19 @@ class ListVideosResponse(betterproto2.Message):
     Response of ListVideos.
     """
 
-    videos: "list[Video]" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    videos: "list[Video]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The jobs of this page. JSON: `data`.
+    """
 
     next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Token of the next page; empty when this is the last. JSON: `has_more` says
+    whether there is one.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "ListVideosResponse", ListVideosResponse
-)
+default_message_pool.register_message("qwen.v1", "ListVideosResponse", ListVideosResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -2070,13 +2573,15 @@ class Logprobs(betterproto2.Message):
     Log probabilities of a choice.
     """
 
-    content: "list[TokenLogprob]" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    content: "list[TokenLogprob]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    One entry for each token of the content.
+    """
 
-    refusal: "list[TokenLogprob]" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    refusal: "list[TokenLogprob]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    One entry for each token of the refusal.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "Logprobs", Logprobs)
@@ -2091,35 +2596,32 @@ class Media(betterproto2.Message):
         - source: Where the content is. Exactly one.
     """
 
-    url: "str | None" = betterproto2.field(
-        1, betterproto2.TYPE_STRING, optional=True, group="source"
-    )
+    url: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True, group="source")
     """
-    http(s) URL. A `data:` URL is accepted and decoded on entry.
-    """
-
-    data: "bytes | None" = betterproto2.field(
-        2, betterproto2.TYPE_BYTES, optional=True, group="source"
-    )
-    """
-    The content itself, for small media. See the server's message limit.
+    http(s) URL. A `data:` URL is accepted and decoded on entry. Addresses in
+    private networks fail with MEDIA_URL_BLOCKED.
     """
 
-    file_id: "str | None" = betterproto2.field(
-        3, betterproto2.TYPE_STRING, optional=True, group="source"
-    )
+    data: "bytes | None" = betterproto2.field(2, betterproto2.TYPE_BYTES, optional=True, group="source")
     """
-    Id of a file uploaded with FilesService.
+    The content itself, for small media: a message over the server's limit fails
+    with TOO_LARGE. Larger media go by FilesService.
+    """
+
+    file_id: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True, group="source")
+    """
+    File.id of a file uploaded with FilesService.
     """
 
     mime_type: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    IANA media type, e.g. `image/png`. Required with `data`.
+    IANA media type, such as `image/png`. Required with `data`, unless the message
+    around says the format; otherwise empty means that the source tells.
     """
 
     filename: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    Name shown upstream.
+    Name shown upstream, with extension; empty lets the server choose one.
     """
 
 
@@ -2129,7 +2631,8 @@ default_message_pool.register_message("qwen.v1", "Media", Media)
 @dataclass(eq=False, repr=False)
 class Model(betterproto2.Message):
     """
-    A model.
+    A model, or another name for one. JSON: an object `model`; what OpenAI's API
+    does not have are further members.
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2138,55 +2641,73 @@ class Model(betterproto2.Message):
     """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
-        2,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        2, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
+    """
+    When the upstream brought it out; absent when not told. JSON: `created`, in
+    seconds since the epoch, 0 when absent.
+    """
 
     owned_by: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Who made it, such as `qwen`.
+    """
 
     display_name: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Name for people.
+    """
 
     description: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    What the upstream says of it, for people; may be empty.
+    """
 
-    aliases: "list[str]" = betterproto2.field(
-        6, betterproto2.TYPE_STRING, repeated=True
-    )
+    aliases: "list[str]" = betterproto2.field(6, betterproto2.TYPE_STRING, repeated=True)
     """
     Other ids of the same model.
     """
 
     base_model_id: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
     """
-    For a derived id such as `qwen-max-thinking`: the model behind it.
+    For a derived id such as `qwen-max-thinking`: the model behind it. Empty for
+    a model of its own.
     """
 
-    capabilities: "list[Capability]" = betterproto2.field(
-        8, betterproto2.TYPE_ENUM, repeated=True
-    )
+    capabilities: "list[Capability]" = betterproto2.field(8, betterproto2.TYPE_ENUM, repeated=True)
+    """
+    What it can do, as far as the upstream tells.
+    """
 
-    input_modalities: "list[Modality]" = betterproto2.field(
-        9, betterproto2.TYPE_ENUM, repeated=True
-    )
+    input_modalities: "list[Modality]" = betterproto2.field(9, betterproto2.TYPE_ENUM, repeated=True)
+    """
+    What it reads.
+    """
 
-    output_modalities: "list[Modality]" = betterproto2.field(
-        10, betterproto2.TYPE_ENUM, repeated=True
-    )
+    output_modalities: "list[Modality]" = betterproto2.field(10, betterproto2.TYPE_ENUM, repeated=True)
+    """
+    What it writes.
+    """
 
-    context_length: "int | None" = betterproto2.field(
-        11, betterproto2.TYPE_INT64, optional=True
-    )
+    context_length: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT64, optional=True)
+    """
+    Most tokens of prompt and answer together; absent when not told.
+    """
 
-    max_output_tokens: "int | None" = betterproto2.field(
-        12, betterproto2.TYPE_INT64, optional=True
-    )
+    max_output_tokens: "int | None" = betterproto2.field(12, betterproto2.TYPE_INT64, optional=True)
+    """
+    Most tokens of an answer; absent when not told.
+    """
 
-    max_thinking_tokens: "int | None" = betterproto2.field(
-        13, betterproto2.TYPE_INT64, optional=True
-    )
+    max_thinking_tokens: "int | None" = betterproto2.field(13, betterproto2.TYPE_INT64, optional=True)
+    """
+    Most tokens of thinking; absent when not told.
+    """
 
     active: "bool" = betterproto2.field(14, betterproto2.TYPE_BOOL)
+    """
+    Whether the upstream offers it now.
+    """
 
     upstream_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
     """
@@ -2205,7 +2726,7 @@ class PurgeChatsRequest(betterproto2.Message):
 
     force: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
     """
-    Delete for real. Without it only the count comes back.
+    Delete for real. Default false: only the count comes back.
     """
 
 
@@ -2220,13 +2741,12 @@ class PurgeChatsResponse(betterproto2.Message):
 
     purge_count: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
     """
-    -1 when the upstream does not tell.
+    How many chats were deleted, or would be without `force`; -1 when the upstream
+    does not tell.
     """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "PurgeChatsResponse", PurgeChatsResponse
-)
+default_message_pool.register_message("qwen.v1", "PurgeChatsResponse", PurgeChatsResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -2236,11 +2756,12 @@ class RefreshTokenRequest(betterproto2.Message):
     """
 
     token: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Token to renew, in any form that the metadata take; empty means the one in the metadata.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "RefreshTokenRequest", RefreshTokenRequest
-)
+default_message_pool.register_message("qwen.v1", "RefreshTokenRequest", RefreshTokenRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -2250,18 +2771,21 @@ class RefreshTokenResponse(betterproto2.Message):
     """
 
     token: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The credential in its compressed form, cookies and headers included, ready to be
+    sent as bearer token. Keep it secret.
+    """
 
     expire_time: "datetime.datetime | None" = betterproto2.field(
-        2,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        2, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
+    """
+    When the new access token ends; absent when it does not say. JSON: `expires_at`,
+    in seconds since the epoch.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "RefreshTokenResponse", RefreshTokenResponse
-)
+default_message_pool.register_message("qwen.v1", "RefreshTokenResponse", RefreshTokenResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -2273,12 +2797,20 @@ class ResponseFormat(betterproto2.Message):
     type: "ResponseFormatType" = betterproto2.field(
         1, betterproto2.TYPE_ENUM, default_factory=lambda: ResponseFormatType(0)
     )
+    """
+    Kind of answer.
+    """
 
-    json_schema: "ResponseFormatJsonSchema | None" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    json_schema: "ResponseFormatJsonSchema | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The schema; only with TYPE_JSON_SCHEMA.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON object that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ResponseFormat", ResponseFormat)
@@ -2287,38 +2819,51 @@ default_message_pool.register_message("qwen.v1", "ResponseFormat", ResponseForma
 @dataclass(eq=False, repr=False)
 class ResponseFormatJsonSchema(betterproto2.Message):
     """
-    A JSON Schema.
+    The schema that an answer follows.
     """
 
     name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Name of the schema. Required.
+    """
 
-    description: "str | None" = betterproto2.field(
-        2, betterproto2.TYPE_STRING, optional=True
-    )
+    description: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    What the answer is for, for the model to read.
+    """
 
     schema_json: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    JSON: `schema`. The JSON Schema as text: member order and numbers are kept.
+    """
 
     strict: "bool | None" = betterproto2.field(4, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether the answer must follow the schema exactly. Absent: the upstream's default.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "ResponseFormat.JsonSchema", ResponseFormatJsonSchema
-)
+default_message_pool.register_message("qwen.v1", "ResponseFormat.JsonSchema", ResponseFormatJsonSchema)
 
 
 @dataclass(eq=False, repr=False)
 class SearchOptions(betterproto2.Message):
     """
-    Web search switches.
+    Web search switches. In JSON they are members of the request itself. Pages
+    that were used come back as annotations.
     """
 
-    enabled: "bool | None" = betterproto2.field(
-        1, betterproto2.TYPE_BOOL, optional=True
-    )
+    enabled: "bool | None" = betterproto2.field(1, betterproto2.TYPE_BOOL, optional=True)
+    """
+    JSON: `enable_search`; OpenAI's `web_search_options` switches it on too. Absent:
+    the suffix `-search` of the model name decides, otherwise there is no search.
+    A model without search fails with UNSUPPORTED.
+    """
 
     options_json: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    The JSON object of search settings as the client gave it.
+    JSON: `search_options`. Settings as the text of the JSON object that the client
+    gave; empty means defaults. The official API honours it, chat.qwen.ai ignores it.
     """
 
 
@@ -2328,25 +2873,36 @@ default_message_pool.register_message("qwen.v1", "SearchOptions", SearchOptions)
 @dataclass(eq=False, repr=False)
 class StoredMessage(betterproto2.Message):
     """
-    A message and its place in the chat's tree.
+    A message and its place in the chat's tree. Editing a question makes a
+    branch: several messages with the same parent.
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Id of the message, for ConversationOptions.parent_message_id.
+    """
 
     parent_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Message that it follows; empty for the first one.
+    """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
-        3,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        3, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
+    """
+    When it was written.
+    """
 
-    message: "ChatMessage | None" = betterproto2.field(
-        4, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    message: "ChatMessage | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The message itself.
+    """
 
     model: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Model that wrote it, by the upstream's id; empty for a person's message.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "StoredMessage", StoredMessage)
@@ -2355,59 +2911,78 @@ default_message_pool.register_message("qwen.v1", "StoredMessage", StoredMessage)
 @dataclass(eq=False, repr=False)
 class StreamChatResponse(betterproto2.Message):
     """
-    A piece of a streamed answer.
+    A piece of a streamed answer; StreamChat has the rules. A message without
+    any field is a keep-alive.
     """
 
-    start: "StreamStart | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    start: "StreamStart | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What stays the same for the whole stream. On the first message only.
+    What stays the same for the whole stream. On the first message only, and
+    sent only after the upstream accepted the request.
     """
 
-    deltas: "list[ChatDelta]" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    deltas: "list[ChatDelta]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     New pieces, in order. Under load one message carries several.
     """
 
-    usage: "Usage | None" = betterproto2.field(
-        3, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    usage: "Usage | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    On the last message.
+    Token counts of the request and all choices together. On the last message;
+    absent when not known.
     """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON chunk that have no field here, as the text of one JSON
+    object. On output they are merged over every chunk made of this message.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "StreamChatResponse", StreamChatResponse
-)
+default_message_pool.register_message("qwen.v1", "StreamChatResponse", StreamChatResponse)
 
 
 @dataclass(eq=False, repr=False)
 class StreamStart(betterproto2.Message):
     """
-    Constants of a stream.
+    Constants of a stream. JSON repeats them in every `chat.completion.chunk`.
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Id of the answer, such as `chatcmpl-...`.
+    """
 
     created: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    When the upstream accepted the request, in seconds since the epoch.
+    """
 
     model: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Model that answers, by the upstream's own id; it may differ from the name asked for.
+    """
 
     system_fingerprint: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    The upstream's word for its configuration; empty when not told.
+    """
 
     service_tier: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Processing class that is used; empty when not told.
+    """
 
-    conversation: "ConversationRef | None" = betterproto2.field(
-        6, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    conversation: "ConversationRef | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Set when the chat is stored upstream.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON chunks that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "StreamStart", StreamStart)
@@ -2416,20 +2991,28 @@ default_message_pool.register_message("qwen.v1", "StreamStart", StreamStart)
 @dataclass(eq=False, repr=False)
 class ThinkingOptions(betterproto2.Message):
     """
-    Thinking switches.
+    Thinking switches. In JSON they are members of the request itself, under
+    the names given at the fields; the objects `reasoning`, `thinking` and
+    `chat_template_kwargs` of other APIs are understood too.
     """
 
-    enabled: "bool | None" = betterproto2.field(
-        1, betterproto2.TYPE_BOOL, optional=True
-    )
+    enabled: "bool | None" = betterproto2.field(1, betterproto2.TYPE_BOOL, optional=True)
+    """
+    JSON: `enable_thinking`. Absent: the suffix of the model name decides
+    (`-thinking`, `-no-thinking`), then `effort`, then the upstream's default.
+    """
 
-    budget_tokens: "int | None" = betterproto2.field(
-        2, betterproto2.TYPE_INT64, optional=True
-    )
+    budget_tokens: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT64, optional=True)
+    """
+    JSON: `thinking_budget`. Most tokens to think, above 0. Absent: no limit but
+    the model's own. It wins over `effort`.
+    """
 
     effort: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    `none`, `minimal`, `low`, `medium`, `high`, or newer words.
+    JSON: `reasoning_effort`. `none` (no thinking), `minimal`, `low`, `medium`,
+    `high`, `auto` (the model decides), or newer words; empty means not told.
+    Upstreams that know no efforts get a token budget for it.
     """
 
 
@@ -2443,16 +3026,31 @@ class TokenLogprob(betterproto2.Message):
     """
 
     token: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The token as text; not exact when it is a part of a character.
+    """
 
     logprob: "float" = betterproto2.field(2, betterproto2.TYPE_DOUBLE)
+    """
+    Natural logarithm of its probability, 0 or less.
+    """
 
     utf8: "bytes | None" = betterproto2.field(3, betterproto2.TYPE_BYTES, optional=True)
+    """
+    The token's exact bytes. JSON: `bytes`, a list of integers; absent is null.
+    """
 
-    top: "list[TokenLogprob]" = betterproto2.field(
-        4, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    top: "list[TokenLogprob]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    JSON: `top_logprobs`. The likeliest tokens at this place, likeliest first;
+    they have no `top` themselves.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON object that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "TokenLogprob", TokenLogprob)
@@ -2464,18 +3062,17 @@ class Tool(betterproto2.Message):
     A tool that the model may call.
 
     Oneofs:
-        - tool:
+        - tool: The tool, by kind. Exactly one.
     """
 
-    function: "FunctionTool | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True, group="tool"
-    )
-
-    raw_json: "str | None" = betterproto2.field(
-        2, betterproto2.TYPE_STRING, optional=True, group="tool"
-    )
+    function: "FunctionTool | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True, group="tool")
     """
-    A built-in or custom tool as its whole JSON object, e.g.
+    A function that the caller runs. JSON type `function`.
+    """
+
+    raw_json: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True, group="tool")
+    """
+    A built-in or custom tool as the text of its whole JSON object, such as
     `{"type":"web_search"}`.
     """
 
@@ -2490,20 +3087,31 @@ class ToolCall(betterproto2.Message):
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Id of the call, to be repeated in tool_call_id of its result.
+    """
 
     name: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Name of the function. JSON: `function.name`.
+    """
 
     arguments: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Arguments as the JSON text that the model wrote, maybe invalid.
+    JSON: `function.arguments`. Arguments as the JSON text that the model wrote;
+    it may be invalid, so check it before use.
     """
 
     type: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Empty means `function`.
+    Kind of call. Empty means `function`.
     """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON call that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ToolCall", ToolCall)
@@ -2512,23 +3120,41 @@ default_message_pool.register_message("qwen.v1", "ToolCall", ToolCall)
 @dataclass(eq=False, repr=False)
 class ToolCallDelta(betterproto2.Message):
     """
-    A step of a tool call.
+    A step of a tool call. The first step of an index has id and name, the
+    others only arguments.
     """
 
     index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    Number of the call within the answer, from 0.
+    """
 
     id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Id of the call; only on its first step, empty later.
+    """
 
     name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Name of the function, whole; only on the first step, empty later. JSON: `function.name`.
+    """
 
     arguments: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Next piece of the arguments text.
+    JSON: `function.arguments`. Next piece of the arguments text; it need not be
+    JSON before the call is complete.
     """
 
     type: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Kind of call, only on the first step. Empty means `function`.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON step that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "ToolCallDelta", ToolCallDelta)
@@ -2540,22 +3166,22 @@ class ToolChoice(betterproto2.Message):
     Which tool to call.
 
     Oneofs:
-        - choice:
+        - choice: The choice, by form. At most one.
     """
 
-    mode: "ToolChoiceMode | None" = betterproto2.field(
-        1, betterproto2.TYPE_ENUM, optional=True, group="choice"
-    )
-
-    function_name: "str | None" = betterproto2.field(
-        2, betterproto2.TYPE_STRING, optional=True, group="choice"
-    )
-
-    raw_json: "str | None" = betterproto2.field(
-        3, betterproto2.TYPE_STRING, optional=True, group="choice"
-    )
+    mode: "ToolChoiceMode | None" = betterproto2.field(1, betterproto2.TYPE_ENUM, optional=True, group="choice")
     """
-    Any other form, e.g. `allowed_tools`.
+    One of the words.
+    """
+
+    function_name: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True, group="choice")
+    """
+    Call the function of this name. JSON: `{"type":"function","function":{"name":...}}`.
+    """
+
+    raw_json: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True, group="choice")
+    """
+    Any other form, such as `allowed_tools`, as the text of its JSON object.
     """
 
 
@@ -2568,16 +3194,18 @@ class UploadFileRequest(betterproto2.Message):
     A piece of an upload: header first, then data.
 
     Oneofs:
-        - piece:
+        - piece: The piece, by kind. Exactly one.
     """
 
-    header: "UploadHeader | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True, group="piece"
-    )
+    header: "UploadHeader | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True, group="piece")
+    """
+    What follows. On the first message only.
+    """
 
-    data: "bytes | None" = betterproto2.field(
-        2, betterproto2.TYPE_BYTES, optional=True, group="piece"
-    )
+    data: "bytes | None" = betterproto2.field(2, betterproto2.TYPE_BYTES, optional=True, group="piece")
+    """
+    Next bytes of the content. On every further message.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "UploadFileRequest", UploadFileRequest)
@@ -2589,14 +3217,13 @@ class UploadFileResponse(betterproto2.Message):
     Response of UploadFile.
     """
 
-    file: "File | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    file: "File | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The file, ready for use.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "UploadFileResponse", UploadFileResponse
-)
+default_message_pool.register_message("qwen.v1", "UploadFileResponse", UploadFileResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -2606,19 +3233,31 @@ class UploadHeader(betterproto2.Message):
     """
 
     filename: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Name with extension, shown to the model by some upstreams. Required.
+    """
 
     mime_type: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    IANA media type, such as `image/png`; empty lets the server tell it by the filename.
+    """
 
-    size_bytes: "int | None" = betterproto2.field(
-        3, betterproto2.TYPE_INT64, optional=True
-    )
+    size_bytes: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT64, optional=True)
+    """
+    Size in bytes, if known before; a file over the limit is then refused at once, and
+    another size at the end is an error.
+    """
 
     sha256: "bytes" = betterproto2.field(4, betterproto2.TYPE_BYTES)
     """
-    Checked at the end when given.
+    SHA-256 of the content, 32 bytes. Checked at the end when given.
     """
 
     purpose: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    What the file is for, OpenAI's open word such as `vision` or `user_data`; empty
+    means not told.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "UploadHeader", UploadHeader)
@@ -2627,7 +3266,7 @@ default_message_pool.register_message("qwen.v1", "UploadHeader", UploadHeader)
 @dataclass(eq=False, repr=False)
 class Usage(betterproto2.Message):
     """
-    Token counts of one request.
+    Token counts of one request, as the upstream gave them.
     """
 
     prompt_tokens: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
@@ -2645,18 +3284,16 @@ class Usage(betterproto2.Message):
     The sum as the upstream gave it.
     """
 
-    cached_tokens: "int | None" = betterproto2.field(
-        4, betterproto2.TYPE_INT64, optional=True
-    )
+    cached_tokens: "int | None" = betterproto2.field(4, betterproto2.TYPE_INT64, optional=True)
     """
-    Part of `prompt_tokens` served from a cache.
+    Part of `prompt_tokens` served from a cache; absent when not told. JSON:
+    `prompt_tokens_details.cached_tokens`.
     """
 
-    reasoning_tokens: "int | None" = betterproto2.field(
-        5, betterproto2.TYPE_INT64, optional=True
-    )
+    reasoning_tokens: "int | None" = betterproto2.field(5, betterproto2.TYPE_INT64, optional=True)
     """
-    Part of `completion_tokens` spent on reasoning.
+    Part of `completion_tokens` spent on thinking; absent when not told. JSON:
+    `completion_tokens_details.reasoning_tokens`.
     """
 
     estimated: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
@@ -2666,7 +3303,8 @@ class Usage(betterproto2.Message):
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
     """
-    Members of the JSON usage object that have no field here.
+    Members of the JSON usage object that have no field here, as the text of one
+    JSON object. On output they are merged over the typed fields.
     """
 
 
@@ -2681,18 +3319,16 @@ class ValidateTokenRequest(betterproto2.Message):
 
     token: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Token to check; empty means the one in the metadata.
+    Token to check, in any form that the metadata take; empty means the one in the metadata.
     """
 
     offline: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
     """
-    Only decode, don't ask the upstream.
+    Only decode, don't ask the upstream. Default false.
     """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "ValidateTokenRequest", ValidateTokenRequest
-)
+default_message_pool.register_message("qwen.v1", "ValidateTokenRequest", ValidateTokenRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -2702,98 +3338,121 @@ class ValidateTokenResponse(betterproto2.Message):
     """
 
     valid: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Whether the token is good: the upstream takes it, or, offline, it decodes.
+    """
 
     reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Why not, as in ErrorReason.
+    Why not, as a word of ErrorReason without the prefix: TOKEN_MALFORMED,
+    CREDENTIAL_EXPIRED or ACCESS_DENIED. Empty when valid.
     """
 
     expire_time: "datetime.datetime | None" = betterproto2.field(
-        3,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        3, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
+    """
+    When the access token ends, as it says itself; absent when it does not, as
+    with API keys. JSON: `expires_at`, in seconds since the epoch.
+    """
 
     user_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    The account, by the upstream's id; empty when not known.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "ValidateTokenResponse", ValidateTokenResponse
-)
+default_message_pool.register_message("qwen.v1", "ValidateTokenResponse", ValidateTokenResponse)
 
 
 @dataclass(eq=False, repr=False)
 class Video(betterproto2.Message):
     """
-    A video job.
+    A video job. JSON: an object `video`.
     """
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Id of the job, given by the gateway.
+    """
 
-    state: "VideoState" = betterproto2.field(
-        2, betterproto2.TYPE_ENUM, default_factory=lambda: VideoState(0)
-    )
+    state: "VideoState" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: VideoState(0))
+    """
+    Where it stands. JSON: `status`.
+    """
 
     model: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Model that makes it, by the upstream's id.
+    """
 
     prompt: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    What was asked for.
+    """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
-        5,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        5, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
+    """
+    When the job was made. JSON: `created_at`, in seconds since the epoch.
+    """
 
     complete_time: "datetime.datetime | None" = betterproto2.field(
-        6,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
+        6, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
+    """
+    When it reached a final state; absent until then. JSON: `completed_at`.
+    """
 
     expire_time: "datetime.datetime | None" = betterproto2.field(
-        7,
-        betterproto2.TYPE_MESSAGE,
-        unwrap=lambda: __google__protobuf__.Timestamp,
-        optional=True,
-    )
-
-    progress: "int | None" = betterproto2.field(
-        8, betterproto2.TYPE_INT32, optional=True
+        7, betterproto2.TYPE_MESSAGE, unwrap=lambda: __google__protobuf__.Timestamp, optional=True
     )
     """
-    0 to 100. Absent when the upstream tells none.
+    When the content goes away upstream, often a day after completion; absent when
+    not known. JSON: `expires_at`.
     """
 
-    error: "VideoError | None" = betterproto2.field(
-        9, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    progress: "int | None" = betterproto2.field(8, betterproto2.TYPE_INT32, optional=True)
+    """
+    Per cent done, 0 to 100. Absent when the upstream tells none; nobody guesses it.
+    """
+
+    error: "VideoError | None" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True)
     """
     Set in state FAILED, the same way a call would fail.
     """
 
-    contents: "list[VideoContent]" = betterproto2.field(
-        10, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    contents: "list[VideoContent]" = betterproto2.field(10, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The results; empty until state SUCCEEDED.
+    """
 
     size: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
+    """
+    Frame size or ratio as asked for or as made, such as `1280x720` or `16:9`.
+    """
 
-    seconds: "float | None" = betterproto2.field(
-        12, betterproto2.TYPE_DOUBLE, optional=True
-    )
+    seconds: "float | None" = betterproto2.field(12, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    Length in seconds; absent when not known. JSON: a string.
+    """
 
     revision: "int" = betterproto2.field(13, betterproto2.TYPE_INT64)
     """
-    Grows with every change.
+    Grows with every change; for WatchVideoRequest.after_revision.
     """
 
-    usage: "Usage | None" = betterproto2.field(
-        14, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    usage: "Usage | None" = betterproto2.field(14, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    What the job cost; absent when not known.
+    """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
+    """
+    Members of the JSON object that have no field here, as the text of one JSON
+    object. On output they are merged over the typed fields.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "Video", Video)
@@ -2806,12 +3465,20 @@ class VideoContent(betterproto2.Message):
     """
 
     url: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Where the upstream keeps it. The address ends with Video.expire_time; whoever
+    has it can read it.
+    """
 
     mime_type: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    IANA media type, such as `video/mp4`; empty when not known.
+    """
 
-    size_bytes: "int | None" = betterproto2.field(
-        3, betterproto2.TYPE_INT64, optional=True
-    )
+    size_bytes: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT64, optional=True)
+    """
+    Size in bytes; absent when not known.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "VideoContent", VideoContent)
@@ -2825,12 +3492,12 @@ class VideoError(betterproto2.Message):
 
     reason: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Stable word, the same as `google.rpc.ErrorInfo.reason`.
+    Stable word, the same as `google.rpc.ErrorInfo.reason`. JSON: `code`.
     """
 
     message: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    One sentence for people.
+    One sentence for people. Its words may change.
     """
 
 
@@ -2843,15 +3510,21 @@ class VideoPart(betterproto2.Message):
     A video to watch: one file, or its frames.
     """
 
-    media: "Media | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    media: "Media | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The file. JSON: `video_url.url`. Absent when there are frames.
+    """
 
-    frames: "list[Media]" = betterproto2.field(
-        2, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    frames: "list[Media]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Pictures of the video in order. JSON: the list `video`.
+    """
 
     fps: "float | None" = betterproto2.field(3, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    Frames per second: how the frames were taken, or how to sample the file.
+    Absent: the upstream's default.
+    """
 
 
 default_message_pool.register_message("qwen.v1", "VideoPart", VideoPart)
@@ -2864,10 +3537,13 @@ class WatchVideoRequest(betterproto2.Message):
     """
 
     video_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Video.id. Required.
+    """
 
     after_revision: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    Send nothing until the revision is above this.
+    Send nothing until the revision is above this. 0 sends the job at once.
     """
 
 
@@ -2880,19 +3556,36 @@ class WatchVideoResponse(betterproto2.Message):
     A change of a job.
     """
 
-    video: "Video | None" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, optional=True
-    )
+    video: "Video | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The whole job after the change. Several changes may come as one.
+    """
 
 
-default_message_pool.register_message(
-    "qwen.v1", "WatchVideoResponse", WatchVideoResponse
-)
+default_message_pool.register_message("qwen.v1", "WatchVideoResponse", WatchVideoResponse)
 
 
 class ChatServiceStub(betterproto2_grpclib.ServiceStub):
     """
-    Chat completions.
+    Chat completions: one request, one answer, whole or streamed.
+
+    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    The response metadata name the call (`x-request-id`) and the model that
+    answers (`x-qwen-model`).
+
+    Errors of both methods, as words of ErrorReason:
+    - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
+      CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
+      NOT_FOUND for a chat or file that the request names;
+    - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+      ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
+      TOKEN_QUOTA, BILLING, CHAT_BUSY;
+    - the upstream: every reason that begins with UPSTREAM_;
+    - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
+      SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
+
+    An answer is never reported as complete unless the upstream gave a finish
+    reason; nobody makes one up.
     """
 
     async def complete_chat(
@@ -2905,6 +3598,15 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "CompleteChatResponse":
         """
         Generates a whole answer.
+
+        The server reads the upstream's stream and folds it, so the result is what
+        StreamChat would have sent. If the stream breaks, the call fails and the
+        part that came is dropped.
+
+        Retry: only where ErrorReason says so, and not blindly after a timeout.
+        Every attempt that the upstream accepted is a turn of its own and may count
+        against the quota. Cancelling, or a passed deadline, stops the work
+        upstream within about a second.
         """
 
         return await self._unary_unary(
@@ -2927,9 +3629,22 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
         """
         Generates an answer and streams it as it is made.
 
-        The first message carries `start`. Every message may carry any number of
-        deltas, in order. The last one carries `usage`. A failure, also one in the
-        middle of the answer, ends the call with a gRPC status.
+        - The first message carries `start`, and no other does. It is sent only
+          after the upstream accepted the request: a refusal comes before it, as
+          the status of the call.
+        - Deltas come in order. A message carries one of them when there is time
+          and several under load; where messages begin and end means nothing.
+        - A delta with only a `phase` tells what the upstream is doing, such as
+          `web_search`. A message without any field is a keep-alive.
+        - `usage` is on the last message, if it is known.
+        - Status OK comes only after every choice got its finish_reason. A failure
+          at any time is the gRPC status, never a message; what came before the
+          failure is delivered first.
+
+        Retry: as for CompleteChat, and only before the first message. A broken
+        stream cannot be resumed. Cancelling the call, or a passed deadline, stops
+        the work upstream within about a second, before and after the first
+        message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
         """
 
         async for response in self._unary_stream(
@@ -2946,6 +3661,12 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
 class ChatsServiceStub(betterproto2_grpclib.ServiceStub):
     """
     The chats stored upstream under the caller's account.
+
+    Every method needs a credential, and sees only the chats of its account.
+    Upstreams that store no chats fail with UNSUPPORTED. Every method may fail
+    with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED, ACCESS_DENIED,
+    UPSTREAM_CHALLENGE, RATE_LIMITED, the reasons that begin with UPSTREAM_,
+    OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     async def list_chats(
@@ -2957,7 +3678,10 @@ class ChatsServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ListChatsResponse":
         """
-        Lists chats, newest first, without messages.
+        Lists chats, the latest changed first, without messages.
+
+        INVALID_PARAMETER names a page_size or page_token that is wrong. May be
+        retried. Cancelling ends the question upstream.
         """
 
         return await self._unary_unary(
@@ -2979,6 +3703,9 @@ class ChatsServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "GetChatResponse":
         """
         Gets a chat with its messages.
+
+        NOT_FOUND when there is no such chat in this account. May be retried.
+        Cancelling ends the question upstream.
         """
 
         return await self._unary_unary(
@@ -2999,7 +3726,10 @@ class ChatsServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "DeleteChatResponse":
         """
-        Deletes one chat.
+        Deletes one chat for good.
+
+        NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
+        may be retried. After cancelling the chat may be deleted or not.
         """
 
         return await self._unary_unary(
@@ -3020,7 +3750,11 @@ class ChatsServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "PurgeChatsResponse":
         """
-        Deletes every chat of the account (AIP-165).
+        Deletes every chat of the account for good, those that were not made through
+        this API included (AIP-165). Without `force` it deletes nothing.
+
+        May be retried: what is deleted stays deleted. After cancelling the chats may
+        be deleted or not.
         """
 
         return await self._unary_unary(
@@ -3035,7 +3769,13 @@ class ChatsServiceStub(betterproto2_grpclib.ServiceStub):
 
 class FilesServiceStub(betterproto2_grpclib.ServiceStub):
     """
-    Short-lived uploads, to be named in Media.file_id.
+    Short-lived uploads, to be named in Media.file_id: the way for media that
+    are too large for one message.
+
+    Every method needs a credential, and sees only the files of its account.
+    Every method may fail with TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
+    ACCESS_DENIED, UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED, the reasons that
+    begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     async def upload_file(
@@ -3047,7 +3787,12 @@ class FilesServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "UploadFileResponse":
         """
-        Uploads a file: one header, then data.
+        Uploads a file: one header, then data. Chunks of 256 KiB are fast.
+
+        INVALID_PARAMETER when the header is missing or does not fit the data,
+        TOO_LARGE when the file is over the limit. A retry starts again with the header
+        and makes a new file; one that was made unnoticed expires. Cancelling drops
+        what has come.
         """
 
         return await self._stream_unary(
@@ -3069,7 +3814,10 @@ class FilesServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetFileResponse":
         """
-        Gets a file's description.
+        Gets a file's description, not its content.
+
+        NOT_FOUND when there is no such file, or it has expired. May be retried;
+        cancelling changes nothing.
         """
 
         return await self._unary_unary(
@@ -3090,7 +3838,10 @@ class FilesServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "DeleteFileResponse":
         """
-        Deletes a file.
+        Deletes a file before it expires.
+
+        NOT_FOUND when there is no such file, also when a retry follows a success. After
+        cancelling the file may be deleted or not.
         """
 
         return await self._unary_unary(
@@ -3105,7 +3856,14 @@ class FilesServiceStub(betterproto2_grpclib.ServiceStub):
 
 class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
     """
-    Makes and edits images.
+    Makes and edits images. A call takes 10 to 60 seconds as a rule: set the
+    deadline for it.
+
+    Both methods need a credential. Errors: INVALID_PARAMETER, MODEL_NOT_FOUND,
+    UNSUPPORTED, CONTENT_FILTERED, TOKEN_MISSING, TOKEN_MALFORMED,
+    CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+    RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_, OVERLOADED,
+    SHUTTING_DOWN and CLIENT_DEADLINE.
     """
 
     async def generate_images(
@@ -3118,6 +3876,10 @@ class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "GenerateImagesResponse":
         """
         Makes images from text.
+
+        Retry only where ErrorReason says so, and not blindly after a timeout: the
+        images may have been made and counted against the quota. Cancelling stops the
+        waiting; the upstream may finish its work.
         """
 
         return await self._unary_unary(
@@ -3139,6 +3901,9 @@ class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "EditImagesResponse":
         """
         Edits images. Large inputs go by FilesService first.
+
+        Further errors: NOT_FOUND for a file_id, MEDIA_URL_BLOCKED for a url, TOO_LARGE.
+        Retry and cancelling as for GenerateImages.
         """
 
         return await self._unary_unary(
@@ -3154,6 +3919,11 @@ class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
 class ModelsServiceStub(betterproto2_grpclib.ServiceStub):
     """
     The models that the gateway can reach.
+
+    A credential is optional: with one, its upstream's models are shown, without
+    one those of the server's first upstream. Both methods may fail with
+    TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
+    retried. Cancelling ends only the caller's own waiting.
     """
 
     async def list_models(
@@ -3165,7 +3935,11 @@ class ModelsServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ListModelsResponse":
         """
-        Lists models.
+        Lists all names that work in requests: models, families and variants.
+
+        The list comes from a cache. An upstream that cannot be asked is no error:
+        the old or a built-in list comes, with `stale`. INVALID_PARAMETER names a
+        page_size or page_token that is wrong.
         """
 
         return await self._unary_unary(
@@ -3186,7 +3960,10 @@ class ModelsServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetModelResponse":
         """
-        Gets one model by id or alias.
+        Gets one model by id, alias or variant name.
+
+        MODEL_NOT_FOUND when there is none, with near names in the text; UNSUPPORTED when
+        the model exists and cannot do what the suffix of the name asks for.
         """
 
         return await self._unary_unary(
@@ -3201,7 +3978,13 @@ class ModelsServiceStub(betterproto2_grpclib.ServiceStub):
 
 class TokensServiceStub(betterproto2_grpclib.ServiceStub):
     """
-    Checks and renews the caller's bearer token (taken from the metadata).
+    Checks and renews the caller's credential: the one in the request, otherwise
+    the one in the metadata `authorization: Bearer ...`. Without either the
+    methods fail with TOKEN_MISSING.
+
+    Both methods may also fail with UPSTREAM_CHALLENGE, RATE_LIMITED, UNSUPPORTED,
+    the reasons that begin with UPSTREAM_, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE.
     """
 
     async def validate_token(
@@ -3214,6 +3997,9 @@ class TokensServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "ValidateTokenResponse":
         """
         Says whether the token can be decoded and whether the upstream takes it.
+
+        A bad token is an answer, not an error: `valid` is false and `reason` says why.
+        May be retried. Cancelling ends the question upstream.
         """
 
         return await self._unary_unary(
@@ -3234,7 +4020,12 @@ class TokensServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "RefreshTokenResponse":
         """
-        Makes a fresh token.
+        Gives a credential with a fresh access token for the same account.
+
+        TOKEN_MALFORMED when the given one does not decode, CREDENTIAL_EXPIRED when it
+        cannot be renewed or holds no refresh token, UNSUPPORTED for API keys, which do
+        not expire. May be retried; an answer that was lost may have used up the old
+        refresh token. Cancelling does not undo a renewal that has begun.
         """
 
         return await self._unary_unary(
@@ -3249,7 +4040,13 @@ class TokensServiceStub(betterproto2_grpclib.ServiceStub):
 
 class VideosServiceStub(betterproto2_grpclib.ServiceStub):
     """
-    Makes videos, as jobs.
+    Makes videos, as jobs that take minutes. A job is not tied to a call: it goes
+    on when the caller goes away, and when the server restarts.
+
+    Every method needs a credential, and sees only the jobs of its account. Every
+    method may fail with TOKEN_MISSING, TOKEN_MALFORMED, INVALID_PARAMETER,
+    UNSUPPORTED, STATE_STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN and
+    CLIENT_DEADLINE; every method that takes a video_id with NOT_FOUND.
     """
 
     async def create_video(
@@ -3262,6 +4059,15 @@ class VideosServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "CreateVideoResponse":
         """
         Starts a job and returns at once.
+
+        Further errors: MODEL_NOT_FOUND, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE,
+        CREDENTIAL_EXPIRED, ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED,
+        RATE_LIMITED, BILLING, the reasons that begin with UPSTREAM_,
+        IDEMPOTENCY_KEY_REUSED, JOB_UNKNOWN_OUTCOME.
+
+        With a request_id the call may be retried: the job is made once. Without one a
+        retry may pay twice. JOB_UNKNOWN_OUTCOME is never worth a retry: look at
+        ListVideos. Cancelling the call does not cancel a job that was made.
         """
 
         return await self._unary_unary(
@@ -3282,7 +4088,9 @@ class VideosServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetVideoResponse":
         """
-        Gets a job.
+        Gets a job. A job that failed is an answer, not an error.
+
+        May be retried; cancelling changes nothing.
         """
 
         return await self._unary_unary(
@@ -3303,8 +4111,10 @@ class VideosServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "AsyncIterator[WatchVideoResponse]":
         """
-        Sends the job now and after every change, and ends after a final state.
-        Safe to call again after a broken connection.
+        Sends the job now and after every change, and ends with OK after a final state.
+
+        Safe to call again after a broken connection, with the last revision seen.
+        Cancelling ends the watching, not the job.
         """
 
         async for response in self._unary_stream(
@@ -3326,7 +4136,9 @@ class VideosServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ListVideosResponse":
         """
-        Lists the jobs of the caller's token, newest first.
+        Lists the jobs of the caller's account, newest first.
+
+        May be retried; cancelling changes nothing.
         """
 
         return await self._unary_unary(
@@ -3348,6 +4160,10 @@ class VideosServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "CancelVideoResponse":
         """
         Asks for a job to stop. Does nothing to a finished one.
+
+        The job may still finish: its state tells. UNSUPPORTED when the upstream cannot
+        stop it; chat.qwen.ai never can. May be retried. The reasons that begin with
+        UPSTREAM_ are possible. Cancelling this call does not undo it.
         """
 
         return await self._unary_unary(
@@ -3369,6 +4185,9 @@ class VideosServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "DeleteVideoResponse":
         """
         Deletes a job and its content; cancels it first if it runs.
+
+        With allow_missing the call may be retried. After cancelling the job may be
+        deleted or not.
         """
 
         return await self._unary_unary(
@@ -3389,7 +4208,12 @@ class VideosServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "AsyncIterator[DownloadVideoResponse]":
         """
-        Streams the content of a finished job.
+        Streams the content of a finished job: one header, then data.
+
+        OK comes only after the last byte that was asked for. Further errors: JOB_EXPIRED
+        when the content is gone, INVALID_PARAMETER when the job has none (yet), the
+        reasons that begin with UPSTREAM_, CLIENT_TOO_SLOW. After a break call again with
+        `offset`, and compare the etag. Cancelling ends the download.
         """
 
         async for response in self._unary_stream(

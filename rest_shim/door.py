@@ -1,0 +1,103 @@
+"""The port that the REST door listens on, and how it closes."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sanic import Sanic
+from sanic.server.protocols.base_protocol import SanicProtocol
+from sanic.server.protocols.http_protocol import HttpProtocol
+
+from rest_shim.settings import ShimSettings
+
+BACKLOG = 4096
+
+
+class Connection(HttpProtocol):
+    """A connection that tells the framework's signals nothing when it sends: nobody listens, and each one costs."""
+
+    async def send(self, data: bytes) -> None:
+        """Writes; waits while the client does not read."""
+        plain: Any = SanicProtocol.send
+        await plain(self, data)
+
+
+class Running:
+    """Counts the requests that are being served."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __enter__(self) -> None:
+        self._count += 1
+        self._idle.clear()
+
+    def __exit__(self, *exc: object) -> None:
+        self._count -= 1
+        if not self._count:
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Waits until no request is being served."""
+        await self._idle.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An open REST port."""
+
+    port: int
+    server: Any
+    running: Running
+
+    async def finish(self, grace_s: float) -> None:
+        """Accepts nothing more, and waits at most `grace_s` seconds for running requests."""
+        self.server.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.running.idle(), grace_s)
+
+
+@asynccontextmanager
+async def listening(app: Sanic[Any, Any], settings: ShimSettings, *, reuse_port: bool = False) -> AsyncIterator[Door]:
+    """Serves the application in the running loop. Raises `OSError` when the port cannot be had."""
+    sock = bound_socket(settings.host, settings.port, reuse_port=reuse_port)
+    server = await app.create_server(
+        sock=sock, backlog=BACKLOG, return_asyncio_server=True, access_log=False, protocol=Connection
+    )
+    assert server is not None
+    await server.startup()
+    await server.before_start()
+    await server.start_serving()
+    await server.after_start()
+    door = Door(sock.getsockname()[1], server, app.ctx.running)
+    try:
+        yield door
+    finally:
+        await door.finish(0.0)
+        await server.before_stop()
+        for connection in list(server.connections):
+            connection.abort()
+        await server.after_stop()
+        Sanic.unregister_app(app)
+
+
+def bound_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket:
+    """A bound TCP socket. A taken port is an error, also among workers of somebody else."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted sockets inherit it; without it a small record may wait 40 ms for an acknowledgement.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if reuse_port:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
