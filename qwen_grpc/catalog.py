@@ -54,8 +54,11 @@ NEEDS: Mapping[Mode, tuple[Capability, ...]] = {
 # Modes that this version serves. The others are known, and refused by name.
 SERVED = (Mode.CHAT, Mode.THINKING, Mode.NO_THINKING, Mode.SEARCH, Mode.THINKING_SEARCH)
 
+_LONGEST_FIRST = sorted(Mode, key=lambda mode: -len(mode.value))
 _TAIL = re.compile(r"-(latest|\d{4})$")
 _ALIAS_TAILS = ("-latest", "-0428")
+# A name whose base is no family.
+_RENAMED = {"qwen-deep-research": f"qwen-max{Mode.DEEP_RESEARCH.value}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,11 @@ def resolve(asked: str, models: Sequence[Model], families: Mapping[str, Sequence
     exists and cannot do what the suffix asks.
     """
     known = {model.id: model for model in models}
-    for mode in sorted(Mode, key=lambda mode: -len(mode.value)):
-        base = asked.removesuffix(mode.value) if mode.value else asked
-        model = _base_model(base, known, families) if mode is Mode.CHAT or base != asked else None
+    name = asked if asked in known else _RENAMED.get(asked, asked)
+    # An id of the upstream's own wins over a suffix that it happens to end with.
+    for mode in (Mode.CHAT,) if asked in known else _LONGEST_FIRST:
+        base = name.removesuffix(mode.value) if mode.value else name
+        model = _base_model(base, known, families) if mode is Mode.CHAT or base != name else None
         if model is not None:
             return _offered(ResolvedModel(asked, model, mode))
     raise ModelNotFound(_unknown(asked, listed(models, families)))
@@ -136,7 +141,12 @@ def listed(models: Sequence[Model], families: Mapping[str, Sequence[str]]) -> li
             bases += [
                 (name, model) for name in (family, *(family + tail for tail in _ALIAS_TAILS)) if name not in known
             ]
-    return [_variant(name, model, mode) for name, model in bases for mode in _modes(name, model)]
+    return [
+        _variant(name, model, mode)
+        for name, model in bases
+        for mode in _modes(name, model)
+        if mode is Mode.CHAT or name + mode.value not in known
+    ]
 
 
 def _modes(name: str, model: Model) -> list[Mode]:

@@ -68,6 +68,7 @@ def load(kind: type[T], file: dict[str, Any] | None = None, **flags: Any) -> T:
 def _explained(part: Any) -> str:
     name = "_".join(map(str, part["loc"])).upper()
     expected = part["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    expected = expected.replace("String should match pattern", "a text that matches")
     return f"{name}={str(part['input'])[:80]!r}: expected {expected}"
 
 
@@ -76,7 +77,7 @@ def read_file(path: Path | None, kinds: tuple[type[BaseSettings], ...]) -> dict[
     if path is None:
         return {}
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadSettings(f"--config {path}: expected a readable TOML file ({error})") from None
     known = {name for kind in kinds for name in kind.model_fields}

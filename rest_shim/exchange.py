@@ -21,6 +21,7 @@ STREAM_S = 3600.0
 CARRIED = ("authorization", "x-api-key", "traceparent", "tracestate")
 
 _request_id = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_milliseconds = re.compile(r"[1-9][0-9]{0,8}")
 _printable = re.compile(r"[\x20-\x7e]*")
 
 
@@ -55,7 +56,7 @@ class Exchange:
     def timeout(self, limit: float) -> float:
         """Seconds for the RPC: the caller's `X-Request-Timeout-Ms`, at most `limit`."""
         asked = self.request.headers.get("x-request-timeout-ms", "")
-        return min(limit, int(asked) / 1000) if asked.isascii() and asked.isdigit() and int(asked) else limit
+        return min(limit, int(asked) / 1000) if _milliseconds.fullmatch(asked) else limit
 
     async def call(self, method: Any, message: Any) -> Any:
         """A unary RPC."""

@@ -68,6 +68,11 @@ class _Scoped(AsyncExitStack):
         self._scopes, self._call = scopes, call
 
     async def __aenter__(self) -> "_Scoped":
-        for scope in self._scopes:
-            await self.enter_async_context(scope(self._call))
+        try:
+            for scope in self._scopes:
+                await self.enter_async_context(scope(self._call))
+        except BaseException as error:
+            # The outer scopes see the refusal of an inner one; `async with` would not tell them.
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
         return self

@@ -16,7 +16,6 @@ from qwen_grpc.v1.chat_pb2 import (
     ToolCallDelta,
 )
 
-
 _TEXTS = ("content", "reasoning_content", "refusal")
 
 

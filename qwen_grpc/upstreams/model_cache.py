@@ -12,7 +12,7 @@ from qwen_grpc.errors import QwenError
 from qwen_grpc.upstreams.base import ModelList
 from qwen_grpc.v1.models_pb2 import Model
 
-# A forced refresh so soon after the last one gets the same list.
+# A forced refresh so soon after the last one gets the same list, and so does a call soon after a failed one.
 MIN_REFRESH_S = 5.0
 log = structlog.get_logger()
 
@@ -41,16 +41,21 @@ class ModelCache:
         self._ttl_s = ttl_s
         self._now = now
         self._list: ModelList | None = None
+        self._asked_at = 0.0
         self._running: asyncio.Task[ModelList] | None = None
 
     async def get(self, *, force: bool = False) -> ModelList:
         """The list; `force` asks the upstream even when the cached one is young."""
-        age = self._now() - self._list.fetched_at if self._list else float("inf")
-        if self._list and not self._list.stale and age < (MIN_REFRESH_S if force else self._ttl_s):
+        if self._list and self._now() - self._asked_at < self._patience(self._list, force=force):
             return self._list
         if self._running is None:
             self._running = asyncio.create_task(self._refresh())
         return await asyncio.shield(self._running)
+
+    def _patience(self, known: ModelList, *, force: bool) -> float:
+        if known.stale:
+            return 0.0 if force else min(MIN_REFRESH_S, self._ttl_s)
+        return MIN_REFRESH_S if force else self._ttl_s
 
     async def close(self) -> None:
         """Waits for no list any longer."""
@@ -65,6 +70,7 @@ class ModelCache:
             log.warning("model list is stale", reason=error.reason)
             self._list = replace(self._list or self._listed(self._line_up.builtin(), 0.0), stale=True)
         finally:
+            self._asked_at = self._now()
             self._running = None
         return self._list
 

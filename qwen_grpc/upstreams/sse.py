@@ -16,6 +16,7 @@ class EventDecoder:
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._start: bytes | None = b""
         self._after_cr = False
         self._seen = 0
 
@@ -29,18 +30,24 @@ class EventDecoder:
         return [data for block in blocks if (data := _data(block))]
 
     def _lines_ended_by_lf(self, read: bytes) -> bytes:
-        if not self._seen:
-            read = read.removeprefix(_BOM)
         self._seen += len(read)
         if self._seen > MAX_STREAM_BYTES:
             raise UpstreamProtocol(f"the upstream's stream is longer than {MAX_STREAM_BYTES >> 20} MiB")
-        if self._after_cr:
-            read = read.removeprefix(b"\n")
+        if self._start is not None:
+            read = self._without_bom(self._start + read)
+        if self._after_cr and read:
+            read, self._after_cr = read.removeprefix(b"\n"), False
         if b"\r" in read:
             self._after_cr = read.endswith(b"\r")
             return read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        self._after_cr = False
         return read
+
+    def _without_bom(self, read: bytes) -> bytes:
+        if _BOM.startswith(read) and read != _BOM:
+            self._start = read
+            return b""
+        self._start = None
+        return read.removeprefix(_BOM)
 
     def _blocks(self, text: bytes) -> list[bytes]:
         if self._rest:

@@ -19,13 +19,17 @@ class Sources:
         """Learns the pages of a search event.
 
         Numbers come from `tool_result`, whose `used_id` is the next free one;
-        streams without it number the pages in the order in which they came.
+        streams without it number the new pages in the order in which they came.
         """
         result = part(extra.tool_result, ToolResult)
         pages = result.docs or extra.web_search_info
-        first = result.used_id - len(pages) if result.used_id is not None else len(self.pages) + 1
-        known = {page.url for page in self.pages.values()}
-        self.pages |= {first + at: page for at, page in enumerate(p for p in pages if p.url and p.url not in known)}
+        first = max(self.pages, default=0) + 1
+        if result.used_id is not None:
+            first = result.used_id - len(pages)
+        else:
+            known = {None, "", *(page.url for page in self.pages.values())}
+            pages = [page for page in pages if page.url not in known]
+        self.pages |= {number: page for number, page in enumerate(pages, first) if page.url}
 
     def learn(self, pages: Mapping[int, Page]) -> None:
         """Fills in pages that only the stored chat tells."""
@@ -39,7 +43,8 @@ class Sources:
         """The citations in order of the text; when nothing is cited, all pages at its end."""
         cited = [(self.pages[number], span) for number, span in _citations(text) if number in self.pages]
         if not cited:
-            cited = [(page, (len(text), len(text))) for _, page in sorted(self.pages.items())]
+            once = {page.url: page for _, page in sorted(self.pages.items(), reverse=True)}
+            cited = [(page, (len(text), len(text))) for page in reversed(once.values())]
         return [_annotation(page, span) for page, span in cited]
 
 

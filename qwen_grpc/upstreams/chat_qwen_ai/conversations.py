@@ -31,7 +31,8 @@ def history_key(account: str, messages: Sequence[ChatMessage]) -> bytes:
     """A hash of who said what, bound to the account."""
     digest = hashlib.sha256(account.encode())
     for message in messages:
-        text = plain(message).encode("utf-8", "surrogatepass")
+        said = "\0".join((message.name, message.tool_call_id, plain(message)))
+        text = said.encode("utf-8", "surrogatepass")
         digest.update(b"%d %d " % (message.role, len(text)))
         digest.update(text)
     return digest.digest()

@@ -11,6 +11,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, refused_event
 from qwen_grpc.upstreams.chat_qwen_ai.text import Pairing, Text, grown
 from qwen_grpc.upstreams.chat_qwen_ai.wire import (
     NOTHING,
+    UNREADABLE,
     Created,
     Delta,
     ErrorExtra,
@@ -74,13 +75,13 @@ class Answer:
         if annotations := self.sources.annotations(self.text.whole()):
             message.deltas.add(annotations=annotations)
         message.deltas.add(finish_reason=FINISH_REASON_STOP)
-        if self._usage:
-            message.usage.CopyFrom(_counted(part(self._usage, UsageBlock)))
+        if (block := part(self._usage, UsageBlock)) != UsageBlock():
+            message.usage.CopyFrom(_counted(block))
 
     def _event(self, payload: bytes) -> Event:
         try:
             return _event.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             # The decoder refuses half of a surrogate pair; the standard library does not.
             return self._odd_event(payload)
 
@@ -88,7 +89,7 @@ class Answer:
         try:
             value = self._pairing.mend(json.loads(payload))
             return _event.decode(msgspec.json.encode(value)) if isinstance(value, dict) else Event()
-        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+        except UNREADABLE as error:
             raise UpstreamProtocol(f"{SITE} sent an event that is not JSON of the known form") from error
 
     def _take(self, event: Event, message: StreamChatResponse) -> None:

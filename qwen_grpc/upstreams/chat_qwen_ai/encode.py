@@ -9,6 +9,7 @@ import msgspec
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.errors import ContextLength, InvalidParameter, Unsupported
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
+from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE
 from qwen_grpc.v1.chat_pb2 import (
     ROLE_ASSISTANT,
     ROLE_DEVELOPER,
@@ -69,7 +70,10 @@ def _web_search(request: CompleteChatRequest) -> bool:
 
 
 def _type_of(tool: Tool) -> str:
-    raw = msgspec.json.decode(tool.raw_json) if tool.raw_json else {}
+    try:
+        raw = msgspec.json.decode(tool.raw_json or "{}")
+    except UNREADABLE:
+        return ""
     return raw.get("type", "") if isinstance(raw, dict) else ""
 
 
@@ -94,7 +98,8 @@ _EFFORTS = {"minimal": 1024, "low": 4096, "medium": 16384, "high": 32768}
 def _thinking(options: ThinkingOptions, model: ResolvedModel) -> Json:
     """The closed set Fast, Auto, Thinking; any other word makes the site hang."""
     on = options.enabled if options.HasField("enabled") else model.thinking
-    if on is False or options.effort == "none" or (on is None and not options.effort):
+    asked = on or options.effort or options.budget_tokens
+    if on is False or options.effort == "none" or not asked:
         return _FAST
     if options.effort == "auto":
         return _SLOW | {"auto_thinking": True, "thinking_mode": "Auto"}
@@ -213,7 +218,7 @@ def _heading(message: ChatMessage) -> str:
 
 def plain(message: ChatMessage) -> str:
     """A message's text, and the tool calls in it as JSON lines."""
-    texts = [message.content] if message.content else [part.text for part in message.parts if part.text]
+    texts = [message.content] if message.content else [part.text or part.refusal for part in message.parts]
     calls = [
         msgspec.json.encode({"tool_call": call.name, "id": call.id, "arguments": call.arguments}).decode()
         for call in message.tool_calls

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from qwen_grpc.errors import UpstreamProtocol
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
+from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE
 from qwen_grpc.v1 import models_pb2 as pb
 
 # Family names of today's lines, newest first; `resolve` takes the first that the site lists.
@@ -66,19 +67,25 @@ class ListedModel(Struct):
     info: ModelFacts = msgspec.field(default_factory=ModelFacts)
 
 
+class Inner(Struct):
+    """What `/api/v2/models/` has inside its envelope."""
+
+    data: list[msgspec.Raw]
+
+
 class Bare(Struct):
     """The envelope of `/api/models`."""
 
-    data: list[msgspec.Raw] | dict[str, Any]
+    data: list[msgspec.Raw] | Inner
 
 
 def decode_models(body: bytes) -> list[pb.Model]:
     """Reads the list in either envelope: `{"data": [...]}`, or that once more inside `data`."""
     try:
         data = msgspec.json.decode(body, type=Bare).data
-        entries = data if isinstance(data, list) else [msgspec.json.encode(entry) for entry in data.get("data", ())]
+        entries = data if isinstance(data, list) else data.data
         models = [_model(msgspec.json.decode(entry, type=ListedModel), bytes(entry)) for entry in entries]
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise UpstreamProtocol(f"{SITE} sent a model list of an unknown form") from error
     if not models:
         raise UpstreamProtocol(f"{SITE} sent an empty model list")

@@ -30,7 +30,7 @@ from qwen_grpc.errors import (
     UpstreamError,
     UpstreamProtocol,
 )
-from qwen_grpc.upstreams.chat_qwen_ai.wire import Event, Refusal, Reply
+from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Event, Refusal, Reply, said
 from qwen_grpc.upstreams.http import refused_status, retry_after
 
 SITE = "chat.qwen.ai"
@@ -78,7 +78,7 @@ def refused_reply(response: httpx.Response, body: bytes) -> QwenError:
     """What a JSON answer means that reports a failure."""
     try:
         reply = _reply.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         failed = UpstreamProtocol(f"{SITE} answered with something that is neither a stream nor JSON")
         return failed if response.is_success else _status(response)
     if any(word.startswith(_CHALLENGES) for word in reply.ret or ()):
@@ -98,7 +98,10 @@ def _unknown(response: httpx.Response) -> QwenError:
 
 def refused_event(event: Event) -> QwenError:
     """What a failure inside a stream means."""
-    value = msgspec.json.decode(event.error or event.data or b"null")
+    try:
+        value = msgspec.json.decode(event.error if said(event.error) else event.data or b"null")
+    except UNREADABLE:
+        value = None
     found = _coded(_lenient(value)) if isinstance(value, dict) else None
     return found or UpstreamError(f"{SITE} failed in the middle of its answer")
 
@@ -121,9 +124,9 @@ def _lenient(part: dict[str, Any]) -> Refusal:
     num = part.get("num")
     code, details = (part.get(name) for name in ("code", "details"))
     return Refusal(
-        code=code if isinstance(code, str) else str(code or ""),
+        code=str(code) if isinstance(code, str | int) else "",
         details=details if isinstance(details, str) else "",
-        num=float(num) if isinstance(num, int | float) else None,
+        num=float(max(0, min(num, MAX_HOURS))) if isinstance(num, int | float) else None,
     )
 
 
@@ -138,7 +141,7 @@ def _coded(found: Refusal) -> QwenError | None:
 
 
 def _quota(found: Refusal) -> QwenError:
-    hours = min(max(found.num or 1.0, 0.0), MAX_HOURS)
+    hours = found.num or 1.0
     text = f"the account's quota at {SITE} is used up; it comes back in {hours:g} hours"
     return QuotaExhausted(text, retry_after=hours * 3600)
 

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from qwen_grpc.credentials import WebSession
@@ -21,6 +22,22 @@ MAX_SESSIONS = 10_000
 Refresh = Callable[[WebSession], Awaitable[WebSession]]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A renewed session, and the token that it was renewed for."""
+
+    session: WebSession
+    replaced: str = field(repr=False)
+
+    def wins_over(self, given: WebSession) -> bool:
+        """Whether it is the newer one; an export that is newer than what we keep wins."""
+        return given.token == self.replaced or (self.session.expires_at or 0) >= (given.expires_at or 0)
+
+    def applied_to(self, given: WebSession) -> WebSession:
+        """The caller's own cookies and headers, which may be newer than the kept ones, with the kept tokens."""
+        return given.with_token(self.session.token, self.session.refresh_token)
+
+
 class Sessions:
     """The newest form of each caller's session.
 
@@ -31,7 +48,7 @@ class Sessions:
     def __init__(self, refresh: Refresh, *, now: Callable[[], float] = time.time) -> None:
         self._refresh = refresh
         self._now = now
-        self._newest: OrderedDict[str, WebSession] = OrderedDict()
+        self._newest: OrderedDict[str, Kept] = OrderedDict()
         self._running: dict[str, asyncio.Task[WebSession]] = {}
 
     async def fresh(self, session: WebSession) -> WebSession:
@@ -49,7 +66,8 @@ class Sessions:
         running = self._running.get(refused.fingerprint)
         if running is None:
             running = self._start(refused)
-        return await asyncio.shield(running)
+        renewed = await asyncio.shield(running)
+        return refused.with_token(renewed.token, renewed.refresh_token)
 
     async def once_more(self, session: WebSession, call: Callable[[WebSession], Awaitable[T]]) -> T:
         """Makes a call, and makes it again with a renewed session if the site says 401."""
@@ -74,11 +92,20 @@ class Sessions:
 
     async def _renew(self, session: WebSession) -> WebSession:
         newest = await self._refresh(session)
-        self._newest[session.fingerprint] = newest
-        self._newest.move_to_end(session.fingerprint)
-        if len(self._newest) > MAX_SESSIONS:
+        for name in self._names_of(session):
+            self._newest[name] = Kept(newest, session.token)
+            self._newest.move_to_end(name)
+        while len(self._newest) > MAX_SESSIONS:
             self._newest.popitem(last=False)
         return newest
+
+    def _names_of(self, session: WebSession) -> set[str]:
+        """The fingerprints that lead to a session: its own, and those of refresh tokens that were replaced by its."""
+        own = session.refresh_token
+        return {
+            session.fingerprint,
+            *(name for name, kept in self._newest.items() if kept.session.refresh_token == own),
+        }
 
     def _ended(self, fingerprint: str, task: asyncio.Task[WebSession]) -> None:
         del self._running[fingerprint]
@@ -88,8 +115,7 @@ class Sessions:
 
     def _newest_of(self, session: WebSession) -> WebSession:
         kept = self._newest.get(session.fingerprint)
-        # An export that is newer than what we keep wins.
-        return kept if kept and (kept.expires_at or 0) >= (session.expires_at or 0) else session
+        return kept.applied_to(session) if kept and kept.wins_over(session) else session
 
     def _ends_soon(self, session: WebSession) -> bool:
         return not session.token or (session.expires_at or float("inf")) - self._now() < REFRESH_BEFORE_S

@@ -16,12 +16,13 @@ from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
 from qwen_grpc.upstreams.chat_qwen_ai.headers import cookie_header, session_headers
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired, refusal
 from qwen_grpc.upstreams.chat_qwen_ai.stored import StoredChat, decode_chat
-from qwen_grpc.upstreams.chat_qwen_ai.wire import Reply
+from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Reply
 from qwen_grpc.upstreams.http import Origin, Reads
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
 _reply = msgspec.json.Decoder(Reply)
 _id = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_NEW_CHAT = "/api/v2/chats/new"
 
 
 @dataclass(slots=True)
@@ -46,8 +47,11 @@ class Site(Origin):
     async def call(self, method: str, path: str, session: WebSession | None, body: bytes | None = None) -> Any:
         """One JSON call; returns the `data` of the envelope, or the bare answer. Raises what a refusal means."""
         content = await self.document(method, path, session, body)
-        reply = msgspec.json.decode(content)
-        return reply["data"] if isinstance(reply, dict) and reply.get("success") else reply
+        try:
+            reply = msgspec.json.decode(content)
+        except UNREADABLE as error:
+            raise UpstreamProtocol(f"{SITE} sent an answer that is not JSON") from error
+        return reply.get("data") if isinstance(reply, dict) and reply.get("success") else reply
 
     async def document(
         self, method: str, path: str, session: WebSession | None = None, body: bytes | None = None
@@ -81,7 +85,7 @@ class Site(Origin):
 
     async def new_chat(self, session: WebSession, body: bytes) -> str:
         """Opens a chat and returns its id."""
-        data = await self.call("POST", "/api/v2/chats/new", session, body)
+        data = await self.call("POST", _NEW_CHAT, session, body)
         chat_id = data.get("id") if isinstance(data, dict) else None
         if not isinstance(chat_id, str) or not _id.fullmatch(chat_id):
             raise UpstreamProtocol(f"{SITE} opened a chat without giving its id")
@@ -117,6 +121,8 @@ class Site(Origin):
         headers = session_headers(session, self.base_url, str(uuid.uuid4()))
         if body is not None:
             headers["content-type"] = "application/json"
+        if path == _NEW_CHAT:
+            headers["referer"] = f"{self.base_url}/c/new-chat"
         if chat_id:
             headers |= {"referer": f"{self.base_url}/c/{chat_id}", "x-accel-buffering": "no"}
         return self.http.build_request(method, self.base_url + path, headers=headers, content=body)
@@ -138,7 +144,7 @@ def _refused(response: httpx.Response, content: bytes) -> bool:
         return True
     try:
         reply = _reply.decode(content)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         # A bare list, or something that the caller of the document has to judge.
         return False
     return reply.success is False or bool(reply.ret) or (reply.success is None and isinstance(reply.code, str))

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from qwen_grpc.upstreams.chat_qwen_ai.citations import Sources
-from qwen_grpc.upstreams.chat_qwen_ai.wire import NOTHING, Page, SearchExtra, part
+from qwen_grpc.upstreams.chat_qwen_ai.wire import NOTHING, UNREADABLE, Page, SearchExtra, part
 
 
 class StoredPart(Struct):
@@ -63,5 +63,5 @@ def decode_chat(body: bytes) -> StoredChat:
     """Reads a chat; one that is not understood reads as empty."""
     try:
         return msgspec.json.decode(body, type=Envelope).data
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return StoredChat()

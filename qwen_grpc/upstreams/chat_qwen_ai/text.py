@@ -15,6 +15,7 @@ class Text:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
+        self._snapshot = ""
         self._held = ""
         self._increments = False
         self._snapshots = False
@@ -38,21 +39,26 @@ class Text:
         return "".join(self._parts)
 
     def _undecided(self, content: str) -> str:
-        so_far = self.whole()
         if self._snapshots:
-            return grown(so_far, content)
+            return self._more(content)
+        so_far = self.whole()
         if not so_far:
             return content
         if self._held:
             self._snapshots = content.startswith(self._held)
             self._increments = not self._snapshots
-            held, self._held = self._held, ""
-            return grown(so_far, content) if self._snapshots else held + content
+            held, self._held, self._snapshot = self._held, "", so_far
+            return self._more(content) if self._snapshots else held + content
         if len(content) > len(so_far) and content.startswith(so_far):
             self._held = content
             return ""
         self._increments = True
         return content
+
+    def _more(self, snapshot: str) -> str:
+        if new := grown(self._snapshot, snapshot):
+            self._snapshot = snapshot
+        return new
 
 
 def grown(before: str, now: str) -> str:
@@ -68,14 +74,18 @@ class Pairing:
     def __init__(self) -> None:
         self._high = ""
 
-    def mend(self, value: Any) -> Any:
-        """The same JSON value with whole characters; a last high half waits for the next event."""
+    def mend(self, value: Any, *, spoken: bool = True) -> Any:
+        """The same JSON value with whole characters.
+
+        A high half at the end of what is spoken waits for the next event;
+        elsewhere halves are replaced.
+        """
         if isinstance(value, str):
-            return self._joined(value)
+            return self._joined(value) if spoken else _whole(value)
         if isinstance(value, list):
-            return [self.mend(item) for item in value]
+            return [self.mend(item, spoken=spoken) for item in value]
         if isinstance(value, dict):
-            return {key: self.mend(item) if key in _TEXTUAL else item for key, item in value.items()}
+            return {_whole(key): self.mend(item, spoken=spoken and key in _TEXTUAL) for key, item in value.items()}
         return value
 
     def _joined(self, text: str) -> str:
@@ -84,7 +94,11 @@ class Pairing:
         text, self._high = self._high + text, ""
         if "\ud800" <= text[-1] <= "\udbff":
             text, self._high = text[:-1], text[-1]
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _whole(text)
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 # The members on the way to the text of a delta.

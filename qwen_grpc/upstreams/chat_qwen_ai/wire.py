@@ -5,12 +5,15 @@ the older forms of 2025 accepted. Only what we use is typed; the rest of an
 event is skipped while decoding.
 """
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
 T = TypeVar("T")
+
+# What decoding somebody else's JSON raises: wrong forms, broken UTF-8, nesting without end.
+UNREADABLE = (ValueError, RecursionError)
 
 # A member that is decoded only where it is needed; absent, or null.
 NOTHING = Raw()
@@ -26,7 +29,7 @@ def part(raw: Raw, kind: type[T]) -> T:
     """A raw member, or an empty one when its form is unknown: it only decorates an answer."""
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return kind()
 
 
@@ -85,8 +88,8 @@ class SummaryExtra(Struct, gc=False):
 class Page(Struct, gc=False):
     """A page that web search found."""
 
-    url: str = ""
-    title: str = ""
+    url: str | None = None
+    title: str | None = None
 
 
 class ToolResult(Struct, gc=False):
@@ -109,24 +112,27 @@ class ErrorExtra(Struct, gc=False):
     error: Raw = NOTHING
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+
+
 class InputDetails(Struct, gc=False):
     """Where prompt tokens came from."""
 
-    cached_tokens: int | None = None
+    cached_tokens: Count | None = None
 
 
 class OutputDetails(Struct, gc=False):
     """What completion tokens were spent on."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
 
 
 class UsageBlock(Struct, gc=False):
     """Counted tokens; cumulative, the last block of a stream wins."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int = 0
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    total_tokens: Count = 0
     output_tokens_details: OutputDetails | None = None
     prompt_tokens_details: InputDetails | None = None
 

@@ -41,7 +41,7 @@ def test_inspect_reads_an_argument():
     [
         ("", "no credential came with the call"),
         ("eyJCANARY", "its JWT does not have exactly three parts"),
-        ("k" * 100_000, "it is longer than 16384 characters"),
+        ("k" * 100_000, "it is longer than 14336 characters"),
         (b"\xffCANARY-CANARY", "characters outside of ASCII"),
     ],
 )
