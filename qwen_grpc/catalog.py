@@ -54,7 +54,7 @@ NEEDS: Mapping[Mode, tuple[Capability, ...]] = {
 # Modes that this version serves. The others are known, and refused by name.
 SERVED = (Mode.CHAT, Mode.THINKING, Mode.NO_THINKING, Mode.SEARCH, Mode.THINKING_SEARCH)
 
-_LONGEST_FIRST = sorted(Mode, key=lambda mode: -len(mode.value))
+_SHORTEST_FIRST = sorted(Mode, key=lambda mode: len(mode.value))
 _TAIL = re.compile(r"-(latest|\d{4})$")
 _ALIAS_TAILS = ("-latest", "-0428")
 # A name whose base is no family.
@@ -98,14 +98,21 @@ def resolve(asked: str, models: Sequence[Model], families: Mapping[str, Sequence
     exists and cannot do what the suffix asks.
     """
     known = {model.id: model for model in models}
+    resolved = _understood(asked, known, families)
+    if resolved is None:
+        raise ModelNotFound(_unknown(asked, listed(models, families)))
+    return _offered(resolved)
+
+
+def _understood(asked: str, known: Mapping[str, Model], families: Mapping[str, Sequence[str]]) -> ResolvedModel | None:
     name = asked if asked in known else _RENAMED.get(asked, asked)
-    # An id of the upstream's own wins over a suffix that it happens to end with.
-    for mode in (Mode.CHAT,) if asked in known else _LONGEST_FIRST:
-        base = name.removesuffix(mode.value) if mode.value else name
-        model = _base_model(base, known, families) if mode is Mode.CHAT or base != name else None
+    # The longest base wins, since an id of the upstream's own may end like a suffix.
+    for mode in _SHORTEST_FIRST:
+        base = name.removesuffix(mode.value)
+        model = _base_model(base, known, families) if name.endswith(mode.value) else None
         if model is not None:
-            return _offered(ResolvedModel(asked, model, mode))
-    raise ModelNotFound(_unknown(asked, listed(models, families)))
+            return ResolvedModel(asked, model, mode)
+    return None
 
 
 def _base_model(base: str, known: Mapping[str, Model], families: Mapping[str, Sequence[str]]) -> Model | None:
@@ -141,12 +148,8 @@ def listed(models: Sequence[Model], families: Mapping[str, Sequence[str]]) -> li
             bases += [
                 (name, model) for name in (family, *(family + tail for tail in _ALIAS_TAILS)) if name not in known
             ]
-    return [
-        _variant(name, model, mode)
-        for name, model in bases
-        for mode in _modes(name, model)
-        if mode is Mode.CHAT or name + mode.value not in known
-    ]
+    names = [ResolvedModel(name + mode.value, model, mode) for name, model in bases for mode in _modes(name, model)]
+    return [name.described() for name in names if _understood(name.asked, known, families) == name]
 
 
 def _modes(name: str, model: Model) -> list[Mode]:

@@ -2,12 +2,13 @@
 
     QwenError
     ├── the caller     TokenMissing TokenMalformed InvalidParameter ModelNotFound NotFound Unsupported
-    │                  ContextLength ContentFiltered TooLarge ClientDeadline
+    │                  ContextLength ContentFiltered TooLarge ClientDeadline IdempotencyKeyReused
+    │                  MediaUrlBlocked JobExpired
     ├── the account    CredentialExpired AccessDenied UpstreamChallenge QuotaExhausted RateLimited ChatBusy
     ├── the upstream   UpstreamConnect UpstreamTls UpstreamError (UpstreamCrashed) UpstreamUnavailable
     │                  UpstreamRedirect UpstreamHeadersTimeout UpstreamTtfbTimeout UpstreamIdleTimeout
     │                  UpstreamTruncated UpstreamProtocol UpstreamEmpty
-    └── the gateway    Overloaded ShuttingDown Internal
+    └── the gateway    Overloaded ShuttingDown StateStoreUnavailable Internal
 
 Every class names its gRPC code and its reason, which is the word of
 `qwen.v1.ErrorReason`. Messages are written by us and safe to show: they say
@@ -96,6 +97,24 @@ class TooLarge(QwenError):
     """The request is over the gateway's size limit."""
 
     code, reason = StatusCode.RESOURCE_EXHAUSTED, "TOO_LARGE"
+
+
+class IdempotencyKeyReused(QwenError):
+    """The same idempotency key came with another request."""
+
+    code, reason = StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"
+
+
+class MediaUrlBlocked(QwenError):
+    """A media URL may not be fetched."""
+
+    code, reason = StatusCode.INVALID_ARGUMENT, "MEDIA_URL_BLOCKED"
+
+
+class JobExpired(QwenError):
+    """The result of a job is gone upstream."""
+
+    code, reason = StatusCode.NOT_FOUND, "JOB_EXPIRED"
 
 
 class ClientDeadline(QwenError):
@@ -231,6 +250,12 @@ class ShuttingDown(QwenError):
     """The gateway is draining."""
 
     code, reason = StatusCode.UNAVAILABLE, "SHUTTING_DOWN"
+
+
+class StateStoreUnavailable(QwenError):
+    """The ledger of jobs and files cannot be read or written."""
+
+    code, reason = StatusCode.UNAVAILABLE, "STATE_STORE_UNAVAILABLE"
 
 
 class Internal(QwenError):

@@ -125,12 +125,20 @@ class Server:
         return port
 
     async def drain(self, grace_s: float) -> None:
-        """Reports NOT_SERVING, refuses new calls, gives running ones `grace_s` seconds, then ends them properly."""
+        """Reports NOT_SERVING, refuses new calls, gives running ones `grace_s` seconds, then ends them properly.
+
+        Once a drain has begun, another one ends what still runs at once.
+        """
+        grace_s = 0.0 if self._drain.begun else grace_s
         await self._health.enter_graceful_shutdown()
         self._drain.begin()
         timer = asyncio.get_running_loop().call_later(grace_s, self._drain.cut)
-        await asyncio.gather(self._grpc.stop(grace_s + LAST_WORDS_S), self.channel.close(grace_s + LAST_WORDS_S))
-        timer.cancel()
+        try:
+            await asyncio.gather(self._grpc.stop(grace_s + LAST_WORDS_S), self._drain.idle(grace_s + LAST_WORDS_S))
+        finally:
+            timer.cancel()
+        # Closed last: until then a new call learns from the drain why it is refused.
+        await self.channel.close(LAST_WORDS_S)
 
 
 @asynccontextmanager

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from qwen_grpc.addresses import AUTH_HOST, CHAT_HOST
+
 T = TypeVar("T", bound=BaseSettings)
 
 
@@ -17,8 +19,8 @@ class Settings(BaseSettings):
 
     grpc_host: str = Field("127.0.0.1", description="Address that the gRPC server binds to.")
     grpc_port: int = Field(50051, ge=0, le=65535, description="Port of the gRPC server; 0 takes a free one.")
-    qwen_base_url: str = Field("https://chat.qwen.ai", pattern=r"^https?://", description="Origin of chat.qwen.ai.")
-    qwen_auth_url: str = Field("https://auth.qwen.ai", pattern=r"^https?://", description="Origin of its sign-in host.")
+    qwen_base_url: str = Field(f"https://{CHAT_HOST}", pattern=r"^https?://", description=f"Origin of {CHAT_HOST}.")
+    qwen_auth_url: str = Field(f"https://{AUTH_HOST}", pattern=r"^https?://", description="Origin of its sign-in host.")
     model_cache_duration: float = Field(3600, ge=0, description="Seconds for which a model list is kept.")
     qwen_keep_chats: bool = Field(False, description="Never remove the chats that API calls make upstream.")  # noqa: FBT003
     qwen_chat_idle: float = Field(600, ge=1, description="Seconds after which an idle chat is removed upstream.")

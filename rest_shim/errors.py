@@ -5,11 +5,12 @@ the transport, and its code decides.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, RetryInfo
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 Json = dict[str, Any]
@@ -131,6 +132,7 @@ def http_error(error: grpc.aio.AioRpcError) -> HttpError:
         match detail:
             case ErrorInfo():
                 row = REASONS.get(detail.reason, row)
+                row = replace(row, retry=row.retry and "partial" not in detail.metadata)
             case RetryInfo():
                 retry_after = detail.retry_delay.ToMilliseconds() / 1000
             case BadRequest() if detail.field_violations:
@@ -139,9 +141,13 @@ def http_error(error: grpc.aio.AioRpcError) -> HttpError:
 
 
 def _details(error: grpc.aio.AioRpcError) -> Iterator[Any]:
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads what both kinds of call have
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads what both kinds of call have
+    except (ValueError, DecodeError):
+        # Something on the way has changed the status; its code still counts.
+        return
     for packed in status.details if status else ():
-        for kind in (ErrorInfo, RetryInfo, BadRequest, RequestInfo):
+        for kind in (ErrorInfo, RetryInfo, BadRequest):
             if packed.Is(kind.DESCRIPTOR):
                 detail = kind()
                 packed.Unpack(detail)

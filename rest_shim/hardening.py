@@ -13,6 +13,9 @@ _name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 def check_head(request: Request) -> None:
     """Refuses a request without exactly one plain Host, or with a header name that is no token."""
+    if request.method == "NONE":
+        # The framework's stand-in for a request that it could not read; what was wrong with that is told instead.
+        return
     hosts = request.headers.getall("host", [])
     if len(hosts) != 1 or not _host.fullmatch(hosts[0]):
         raise bad_request(None, "expected exactly one Host header with a name and a port", "invalid_request")

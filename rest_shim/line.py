@@ -36,7 +36,9 @@ class Line:
 
     def _look(self) -> None:
         now = self._loop.time()
-        if now - self._sent_at >= self._silence_s and (self._beat is None or self._beat.done()):
-            self._beat = self._loop.create_task(self.send(HEARTBEAT))
+        if now - self._sent_at >= self._silence_s:
+            # A client that does not read has the last comment still before it.
+            if self._beat is None or self._beat.done():
+                self._beat = self._loop.create_task(self.send(HEARTBEAT))
             self._sent_at = now
         self._timer = self._loop.call_at(self._sent_at + self._silence_s, self._look)

@@ -45,10 +45,11 @@ def serve(
 async def gateway(settings: Settings, shim: ShimSettings | None, *, reuse_port: bool = False) -> None:
     """Serves until a signal, then drains."""
     configure(settings.log_level, settings.log_format)
+    # Before anybody is told that we are ready, and may send a signal.
+    stop = Stop()
     async with open_gateway(settings, shim, reuse_port=reuse_port) as opened:
         for line in ready_lines(opened, settings, shim):
             say(line)
-        stop = Stop()
         await stop.asked()
         say("draining")
         await stop.unless_urged(opened.drain())

@@ -1,9 +1,10 @@
 """What a person takes out of their own signed-in browser, made into a web session.
 
 Everything is carried as it was exported; nothing is made up. Only requests
-to the two hosts below are looked at, whatever else the browser recorded.
+to the site's two hosts are looked at, whatever else the browser recorded.
 """
 
+from qwen_grpc.addresses import AUTH_HOST, CHAT_HOST, COMPLETIONS
 from qwen_grpc.credentials import curl, har
 from qwen_grpc.credentials.exchange import Exchange, cookie_pairs, jar
 from qwen_grpc.credentials.fields import is_carried, is_header_value
@@ -11,12 +12,8 @@ from qwen_grpc.credentials.kinds import WebSession
 from qwen_grpc.credentials.reading import session
 from qwen_grpc.errors import InvalidParameter
 
-CHAT_HOST = "chat.qwen.ai"
-AUTH_HOST = "auth.qwen.ai"
 MAX_BYTES = har.MAX_BYTES
 
-# As seen in the browser's own traffic, Sep 2026: the request that carries a message, and with it all page headers.
-_COMPLETIONS = "/api/v2/chat/completions"
 _MAX_COOKIE_TEXT = 65_536
 
 
@@ -85,7 +82,7 @@ def _without_name(text: str) -> str:
 
 
 def _is_message(exchange: Exchange) -> bool:
-    return exchange.method == "POST" and exchange.path == _COMPLETIONS
+    return exchange.method == "POST" and exchange.path == COMPLETIONS
 
 
 def _session(signed_in: Exchange, described: Exchange, refresh_token: str) -> WebSession:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from qwen_grpc.calls import Call
@@ -13,13 +13,15 @@ class Drain:
     """A scope that refuses calls once `begin` was called, and ends running ones when `cut` is."""
 
     def __init__(self) -> None:
-        self._begun = False
+        self.begun = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._cut: set[asyncio.Task[Any]] = set()
         self._running: set[asyncio.Task[Any]] = set()
 
     def begin(self) -> None:
         """From now on every new call is refused."""
-        self._begun = True
+        self.begun = True
 
     def cut(self) -> None:
         """Ends what still runs, with a status that says why."""
@@ -27,14 +29,20 @@ class Drain:
         for task in self._cut:
             task.cancel()
 
+    async def idle(self, within_s: float) -> None:
+        """Waits until no call runs, at most so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), within_s)
+
     @asynccontextmanager
     async def __call__(self, call: Call) -> AsyncIterator[None]:
         """The scope of one call."""
-        if self._begun:
+        if self.begun:
             raise ShuttingDown("the gateway is shutting down; another one may take the call", retry_after=1.0)
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
+        self._idle.clear()
         try:
             yield
         except asyncio.CancelledError:
@@ -44,4 +52,6 @@ class Drain:
             raise ShuttingDown("the gateway shut down before the answer was complete", retry_after=1.0) from None
         finally:
             self._running.discard(task)
+            if not self._running:
+                self._idle.set()
             self._cut.discard(task)

@@ -3,13 +3,17 @@
 from qwen_grpc.simulator.app import running
 from qwen_grpc.simulator.behaviour import Behaviour
 from qwen_grpc.simulator.state import Arrived, Simulator, StopCall, StreamRecord, make_refresh_token, make_token
+from qwen_grpc.simulator.stored import StoredFile, StorePass, VideoTask
 
 __all__ = [
     "Arrived",
     "Behaviour",
     "Simulator",
     "StopCall",
+    "StorePass",
+    "StoredFile",
     "StreamRecord",
+    "VideoTask",
     "make_refresh_token",
     "make_token",
     "running",

@@ -15,7 +15,7 @@ from qwen_grpc.simulator.replies import Answer, ok, refusal
 from qwen_grpc.simulator.state import REFRESH_TTL_S, Simulator, claims_of, make_refresh_token, make_token
 
 AUTH_HEADERS = ("version", "source", "x-request-origin")
-QUOTAS = ("thinking", "search", "t2i", "t2v", "deep_research_deep_research")
+QUOTAS = ("thinking", "search", "t2i", "t2v", "image_edit", "deep_research_deep_research")
 
 
 async def session(simulator: Simulator, request: Request) -> Answer:
@@ -94,11 +94,21 @@ async def sign_in(simulator: Simulator, request: Request) -> Answer:
     return _tokens(simulator, user_id, make_refresh_token(user_id, now=simulator.now))
 
 
+class AskedQuota(msgspec.Struct):
+    """The body of a question for the quota; without features it means the usual ones."""
+
+    features: list[str] = []
+
+
 async def quota(simulator: Simulator, request: Request) -> Answer:
     """What the user has left, by feature; -1 means without limit."""
     user = signed_in(simulator, request)
     if user is None:
         return unauthorized()
+    try:
+        body = msgspec.json.decode(request.body or b"{}", type=AskedQuota)
+    except msgspec.DecodeError as error:
+        return refusal("RequestValidationError", str(error))
 
     def left(name: str) -> dict[str, Any]:
         allowed = simulator.behaviour.quota.get(name, -1)
@@ -106,4 +116,5 @@ async def quota(simulator: Simulator, request: Request) -> Answer:
         return {"times_left": times, "time_unit": "day", "time_amount": 1}
 
     models = {model: left(model) for model in offered(simulator.behaviour)}
-    return ok({"user_tier": "normal", "model": models, **{name: left(name) for name in QUOTAS}})
+    names = [name for name in body.features or QUOTAS if name != "model" and name not in models]
+    return ok({"user_tier": "normal", "model": models, **{name: left(name) for name in names}})

@@ -17,12 +17,13 @@ from sanic.exceptions import NotFound, SanicException
 from sanic.server.protocols.base_protocol import SanicProtocol
 from sanic.server.protocols.http_protocol import HttpProtocol
 
-from qwen_grpc.simulator import chat_qwen_ai, control
+from qwen_grpc.simulator import chat_qwen_ai, control, files, outputs, store, videos
 from qwen_grpc.simulator.behaviour import Behaviour
 from qwen_grpc.simulator.replies import Answer, render
 from qwen_grpc.simulator.routes import Route
 from qwen_grpc.simulator.state import Arrived, Clock, NewId, Simulator, real_id
 
+FACES = (chat_qwen_ai, videos, files, outputs, store, control)
 STOP_S = 0.8
 HOUR_S = 3600
 CONFIG = {
@@ -80,7 +81,7 @@ def build(simulator: Simulator) -> Sanic[Any, Any]:
     """The application with the routes of every face; its name is unique because many live in one process."""
     app = Sanic(f"qwen-simulator-{uuid4().hex}", configure_logging=False)
     app.config.update(CONFIG)
-    for route in chain(chat_qwen_ai.ROUTES, control.ROUTES):
+    for route in chain.from_iterable(face.ROUTES for face in FACES):
         _add(app, simulator, route)
 
     @app.on_request
@@ -102,7 +103,7 @@ def _add(app: Sanic[Any, Any], simulator: Simulator, route: Route) -> None:
         return None if answer is None else render(request, answer)
 
     name = f"{route.method.lower()}_{route.path.translate(str.maketrans('/<>:', '____'))}"
-    app.add_route(answered, route.path, methods=[route.method], name=name)
+    app.add_route(answered, route.path, methods=[route.method], name=name, stream=route.streamed)
 
 
 def _arrived(request: Request) -> Arrived:

@@ -47,6 +47,28 @@ class Behaviour:
     """Turns that each user has left, by feature (`thinking`, `search`, ... or a model id); absent means unlimited."""
     quota_wait_h: int = 10
     """The hours that an exhausted quota asks to wait."""
+    video_polls: int = 2
+    """Status calls that find a video still running; the next one finds its end."""
+    video_bytes: int = 100_000
+    """The size of a made video."""
+    output_key_ttl_s: float = 3600.0
+    """How long the addresses of made pictures and videos are good; a negative one makes addresses that have expired."""
+    output_pace_s: float = 0.0
+    """Seconds between two pieces of 64 KiB while a made file is delivered."""
+    output_cut_bytes: int = 0
+    """After so many bytes of a made file the connection ends; 0 means never."""
+    store_bucket: str = "qwen-webui-prod"
+    """The bucket that uploads are sent to."""
+    store_region: str = "oss-ap-southeast-1"
+    """The region that uploads are signed for, and with it the host in the address of a file."""
+    store_endpoint: str = "oss-accelerate.aliyuncs.com"
+    """The host of the object store that callers are told; the simulator plays the store under its own address."""
+    parse_polls: int = 1
+    """Status calls that find a document still being parsed; the next one finds it done."""
+    old_content: bool = False
+    """Chat details keep answers in `content` and `reasoning_content`, and times as strings, as in an earlier era."""
+    research_silence_s: float = 0.0
+    """Seconds of silence between the plan and the search of a deep research."""
 
     def change(self, values: dict[str, Any]) -> None:
         """Set the named fields; raises ValueError that names a wrong field or value and then changes nothing."""

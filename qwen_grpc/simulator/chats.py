@@ -8,10 +8,12 @@ import msgspec
 from sanic import Request
 
 from qwen_grpc.simulator.faults import CREATION_GATES, Attempt, first_refusal, not_found, signed_in, unauthorized
+from qwen_grpc.simulator.models import name_of
 from qwen_grpc.simulator.replies import Answer, ok, refusal
 from qwen_grpc.simulator.state import Chat, Message, Part, Simulator
 
 PAGE_ROWS = 60
+THINKING_PHASES = ("think", "thinking_summary")
 
 
 class NewChat(msgspec.Struct):
@@ -73,6 +75,11 @@ def row(chat: Chat) -> dict[str, Any]:
     }
 
 
+async def list_none(simulator: Simulator, request: Request) -> Answer:
+    """The pinned and the archived chats: nobody has any."""
+    return ok([]) if signed_in(simulator, request) else unauthorized()
+
+
 def _own(simulator: Simulator, request: Request, chat_id: str) -> Chat | Answer:
     user = signed_in(simulator, request)
     if user is None:
@@ -84,7 +91,7 @@ def _own(simulator: Simulator, request: Request, chat_id: str) -> Chat | Answer:
 async def detail(simulator: Simulator, request: Request, chat_id: str) -> Answer:
     """The whole tree of a chat."""
     chat = _own(simulator, request, chat_id)
-    return chat if isinstance(chat, Answer) else ok(describe(chat))
+    return chat if isinstance(chat, Answer) else ok(describe(chat, old=simulator.behaviour.old_content))
 
 
 async def delete(simulator: Simulator, request: Request, chat_id: str) -> Answer:
@@ -112,10 +119,10 @@ def _forget(simulator: Simulator, chat: Chat) -> None:
         chat.generation.stop.set()
 
 
-def describe(chat: Chat) -> dict[str, Any]:
-    """A chat with all its messages, by id and along the active branch."""
+def describe(chat: Chat, *, old: bool = False) -> dict[str, Any]:
+    """A chat with all its messages, by id and along the active branch; `old` is the form of an earlier era."""
     leaf = {"currentId": chat.current_id, "currentResponseIds": [chat.current_id] if chat.current_id else []}
-    messages = {message.id: _message(message) for message in chat.messages.values()}
+    messages = {message.id: _message(message, old=old) for message in chat.messages.values()}
     return {
         "id": chat.id,
         "user_id": chat.user_id,
@@ -128,8 +135,8 @@ def describe(chat: Chat) -> dict[str, Any]:
         "share_id": None,
         **leaf,
         "models": chat.models,
-        "created_at": chat.created_at,
-        "updated_at": chat.updated_at,
+        "created_at": str(chat.created_at) if old else chat.created_at,
+        "updated_at": str(chat.updated_at) if old else chat.updated_at,
         "meta": {"timestamp": chat.created_at * 1000, "tags": []},
         "chat": {
             "models": chat.models,
@@ -148,7 +155,7 @@ def _branch(chat: Chat) -> list[Message]:
     return branch[::-1]
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, *, old: bool) -> dict[str, Any]:
     shared = {
         "id": message.id,
         "role": message.role,
@@ -159,13 +166,15 @@ def _message(message: Message) -> dict[str, Any]:
         "sub_chat_type": message.sub_chat_type,
         "timestamp": message.timestamp,
     }
-    return {**shared, **(_question(message) if message.role == "user" else _answer(message))}
+    if message.role == "user":
+        return {**shared, **_question(message)}
+    return {**shared, **_answer(message), **(_old_content(message) if old else _content_list(message))}
 
 
 def _question(message: Message) -> dict[str, Any]:
     return {
         "models": [message.model],
-        "files": [],
+        "files": message.files,
         "feature_config": message.feature_config,
         "extra": {"meta": {"subChatType": message.sub_chat_type}},
     }
@@ -174,7 +183,7 @@ def _question(message: Message) -> dict[str, Any]:
 def _answer(message: Message) -> dict[str, Any]:
     return {
         "model": message.model,
-        "modelName": message.model,
+        "modelName": name_of(message.model),
         "modelIdx": 0,
         "reasoning_content": "",
         "done": message.done,
@@ -185,9 +194,12 @@ def _answer(message: Message) -> dict[str, Any]:
         "annotation": None,
         "feedbackId": None,
         "turn_id": None,
-        "extra": {},
-        "content_list": [_part(message, part) for part in message.parts],
+        "extra": message.extra,
     }
+
+
+def _content_list(message: Message) -> dict[str, Any]:
+    return {"content_list": [_part(message, part) for part in message.parts]}
 
 
 def _part(message: Message, part: Part) -> dict[str, Any]:
@@ -199,3 +211,15 @@ def _part(message: Message, part: Part) -> dict[str, Any]:
         "timestamp": message.timestamp,
         "extra": part.extra,
     }
+
+
+def _old_content(message: Message) -> dict[str, Any]:
+    """The answer as one text and its thinking as another, without the list of parts."""
+    thoughts = "".join(_thought(part) for part in message.parts if part.phase in THINKING_PHASES)
+    answer = "".join(part.text for part in message.parts if part.phase not in THINKING_PHASES)
+    return {"content": answer, "reasoning_content": thoughts}
+
+
+def _thought(part: Part) -> str:
+    summary = part.extra.get("summary_thought", {}).get("content", [])
+    return part.text or "\n".join(summary)

@@ -11,9 +11,10 @@ from sanic import Request
 from qwen_grpc.simulator.replies import Answer
 from qwen_grpc.simulator.routes import Route
 from qwen_grpc.simulator.state import Arrived, Simulator
+from qwen_grpc.simulator.stored import StoredFile
 
 PREFIX = "/_sim/"
-MASKED = ("authorization", "cookie", "bx-ua", "bx-umidtoken")
+MASKED = ("authorization", "cookie", "bx-ua", "bx-umidtoken", "x-oss-security-token")
 
 
 async def record(simulator: Simulator, _request: Request) -> Answer:
@@ -25,6 +26,8 @@ async def record(simulator: Simulator, _request: Request) -> Answer:
             "stops": [asdict(call) for call in simulator.stops],
             "refreshes": simulator.refreshes,
             "chats": list(simulator.chats),
+            "tasks": [asdict(task) for task in simulator.tasks.values()],
+            "files": [_file(stored) for stored in simulator.files.values()],
         }
     )
 
@@ -32,6 +35,12 @@ async def record(simulator: Simulator, _request: Request) -> Answer:
 def _arrived(request: Arrived) -> dict[str, Any]:
     headers = {name: "***" if name in MASKED else value for name, value in request.headers.items()}
     return {**asdict(request), "headers": headers, "body": request.body.decode(errors="replace")}
+
+
+def _file(stored: StoredFile) -> dict[str, Any]:
+    """A file without its bytes and its keys."""
+    row = asdict(stored)
+    return {name: value for name, value in row.items() if name not in ("content", "store_pass")}
 
 
 async def hang_ups(simulator: Simulator, request: Request) -> Answer:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 import msgspec
 from sanic import Request
 
-from qwen_grpc.simulator.asked import Asked
+from qwen_grpc.simulator.asked import MEDIA_CHAT_TYPES, Asked
 from qwen_grpc.simulator.models import knows
 from qwen_grpc.simulator.replies import HTML, Answer, refusal
 from qwen_grpc.simulator.state import Chat, Simulator, User, claims_of
 
 TEXT_CHAT_TYPES = ("t2t", "search", "deep_research", "artifacts", "web_dev", "travel", "learn", "slides")
 THINKING_MODES = ("Fast", "Auto", "Thinking")
-RATIOS = ("1:1", "3:4", "4:3", "16:9", "9:16")
 BX_HEADERS = ("bx-ua", "bx-umidtoken", "bx-v")
 
 
@@ -133,7 +132,7 @@ def signed_in(simulator: Simulator, request: Request) -> User | None:
     """The user of a request by its bearer, else by its `token` cookie; None when neither is good."""
     token = bearer_of(request) or cookie_of(request, "token")
     claims = claims_of(token)
-    if not claims or claims.get("type") == "refresh_token" or claims.get("exp", 0) <= simulator.now():
+    if not claims or claims.get("type") in ("refresh_token", "output_key") or claims.get("exp", 0) <= simulator.now():
         return None
     return None if token in simulator.behaviour.revoked_tokens else simulator.user(str(claims["id"]))
 
@@ -205,7 +204,9 @@ def asked_gate(attempt: Attempt) -> Answer | None:
             return stalled(attempt.simulator)
     except msgspec.ValidationError as error:
         return refusal("RequestValidationError", f"feature_config: {error}")
-    if message.chat_type not in TEXT_CHAT_TYPES or asked.size not in (None, "", *RATIOS):
+    if message.chat_type in MEDIA_CHAT_TYPES:
+        return None if asked.is_complete_media() else internal_error()
+    if message.chat_type not in TEXT_CHAT_TYPES or not asked.has_good_size():
         return internal_error()
     return None if asked.stream else refusal("Bad_Request", "Internal error, please try again.")
 

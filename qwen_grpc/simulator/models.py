@@ -45,9 +45,14 @@ async def list_current(simulator: Simulator, _request: Request) -> Answer:
     return ok({"data": [describe(model) for model in simulator.behaviour.models or CURRENT]})
 
 
+def name_of(model: str) -> str:
+    """The name of a model for people."""
+    return model.replace("qwen", "Qwen").replace("-", " ").title().replace(" ", "-")
+
+
 def describe(model: str) -> dict[str, Any]:
     """A model as the service describes it."""
-    name = model.replace("qwen", "Qwen").replace("-", " ").title().replace(" ", "-")
+    name = name_of(model)
     info = {
         "id": model,
         "user_id": "00000000-0000-4000-8000-0000000000aa",

@@ -16,7 +16,10 @@ HTML = "text/html; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer; `actual` is the status that the service means while it sends `status`."""
+    """A complete answer; `actual` is the status that the service means while it sends `status`.
+
+    `site` says that it comes from the site, not from the store of its files, and so has the headers of the site.
+    """
 
     body: dict[str, Any] | bytes
     status: int = 200
@@ -24,6 +27,7 @@ class Answer:
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    site: bool = True
 
 
 def ok(data: object, headers: Mapping[str, str] | None = None) -> Answer:
@@ -56,7 +60,7 @@ def headers_of(request: Request, actual: int) -> dict[str, str]:
 
 def render(request: Request, answer: Answer) -> HTTPResponse:
     """Write an answer out, compact, with the request id in its headers and in its envelope."""
-    headers = {**headers_of(request, answer.actual), **answer.headers}
+    headers = {**(headers_of(request, answer.actual) if answer.site else {}), **answer.headers}
     body = answer.body
     if isinstance(body, dict):
         if "request_id" in body:

@@ -14,9 +14,10 @@ Respond = Callable[..., Awaitable[Answer | None]]
 class Route:
     """A method and a path with the coroutine that takes (simulator, request, **path values).
 
-    It returns the whole answer, or None when it has already sent one itself.
+    It returns the whole answer, or None when it has already sent one itself. With `streamed` it reads the body itself.
     """
 
     method: str
     path: str
     respond: Respond
+    streamed: bool = False

@@ -40,6 +40,25 @@ Step = Event | Pause | Reset | Hang
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """The picture that a turn makes: its whole address, its path below the chat, its pixels."""
+
+    url: str
+    path: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file that came with the question; `kind` is image, file, audio or video."""
+
+    name: str
+    kind: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """What a scenario has to work with; `count` is the N of `[[sim:NAME:N]]`, else 0."""
 
@@ -47,11 +66,16 @@ class Turn:
     prompt: str
     count: int = 0
     slow_s: float = 0.1
+    silence_s: float = 0.0
+    sent: tuple[Sent, ...] = ()
+    picture: Picture = Picture("", "", 0, 0)
 
     @property
     def echo(self) -> str:
-        """The answer of every scenario that has no words of its own."""
-        return f"You said: {self.prompt}"
+        """The answer of every scenario that has no words of its own; it names the files that came along."""
+        said = f"You said: {self.prompt}"
+        names = ", ".join(f"{sent.name} ({sent.kind})" for sent in self.sent)
+        return f"You sent: {names}\n{said}" if names else said
 
 
 Scenario = Callable[[Turn], Iterator[Step]]

@@ -15,6 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from qwen_grpc.simulator.behaviour import Behaviour
+from qwen_grpc.simulator.stored import StoredFile, VideoTask
 
 Clock = Callable[[], float]
 NewId = Callable[[], str]
@@ -65,6 +66,8 @@ class Message:
     parts: list[Part] = field(default_factory=list)
     done: bool = True
     is_stop: bool = False
+    files: list[dict[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def hear(self, phase: str, text: str, extra: dict[str, Any] | None) -> None:
         """Add what an event said to the part of its phase."""
@@ -177,6 +180,11 @@ def make_refresh_token(user_id: str, *, now: Clock = time.time, serial: int = 0)
     return _jwt({"id": user_id, "type": "refresh_token", "exp": int(now()) + REFRESH_TTL_S}, serial)
 
 
+def make_output_key(claims: dict[str, Any], ttl_s: float, *, now: Clock = time.time) -> str:
+    """The key in the address of a made file; a negative `ttl_s` makes one that has expired."""
+    return _jwt({**claims, "type": "output_key", "exp": int(now()) + int(ttl_s)}, 0)
+
+
 def claims_of(token: str) -> dict[str, Any]:
     """The claims of a token without looking at its signature; empty when it is no JWT with an `id`."""
     try:
@@ -205,12 +213,14 @@ class Simulator:
         self.reset()
 
     def reset(self) -> None:
-        """Forget users, chats and the record; the behaviour stays as it is."""
+        """Forget users, chats, files, tasks and the record; the behaviour stays as it is."""
         self.users: dict[str, User] = {}
         self.chats: dict[str, Chat] = {}
         self.requests: list[Arrived] = []
         self.streams: list[StreamRecord] = []
         self.stops: list[StopCall] = []
+        self.tasks: dict[str, VideoTask] = {}
+        self.files: dict[str, StoredFile] = {}
         self.refreshes = 0
         self.posts = 0
         self.spent_refresh_tokens: set[str] = set()

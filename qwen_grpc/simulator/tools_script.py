@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from qwen_grpc.simulator.events import Event, raw
+from qwen_grpc.simulator.images_script import IMAGE_SCENARIOS
 from qwen_grpc.simulator.script import (
     SCENARIOS,
+    Pause,
     Scenario,
     Step,
     Turn,
@@ -144,10 +146,11 @@ def deep_research_clarify(turn: Turn) -> Iterator[Step]:
 
 
 def deep_research(turn: Turn) -> Iterator[Step]:
-    """The second turn: a plan, a search, a report with references."""
+    """The second turn: a plan, silence if wanted, a search, a report with references."""
     yield turn.voice.created()
     plan = {"deep_research_info": {"deep_research_id": "dr_1"}}
     yield turn.voice.bare(_research("ResearchPlanning", "typing", plan))
+    yield Pause(turn.silence_s)
     yield turn.voice.bare(_research("WebResearch", "typing", {"deep_research": [_step(turn)]}))
     for piece in (f"# Report\n\n{turn.prompt}", ": echoes come back [[1]]."):
         delta = {**_research("ReportGeneration", "typing", None), "content": piece}
@@ -182,6 +185,7 @@ def _references() -> list[dict[str, Any]]:
 
 ALL_SCENARIOS: dict[str, Scenario] = {
     **SCENARIOS,
+    **IMAGE_SCENARIOS,
     "search": search,
     "search_no_sources": search_no_sources,
     "search_e1": search_e1,

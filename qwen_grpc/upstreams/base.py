@@ -1,14 +1,18 @@
 """What every upstream offers to the services."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import Credentials
-from qwen_grpc.errors import Unsupported
+from qwen_grpc.errors import QwenError, Unsupported
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chats_pb2 import Chat
 from qwen_grpc.v1.models_pb2 import Model
+from qwen_grpc.v1.videos_pb2 import VideoState
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,60 @@ class Account:
 
     id: str
     expires_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that lies at the upstream, at `url`. `kind` is image, audio, video or document."""
+
+    id: str
+    kind: str
+    url: str
+    filename: str
+    mime_type: str
+    size_bytes: int
+
+
+NO_ATTACHMENTS: Mapping[str, Attachment] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way to the upstream. `size_bytes` is exact."""
+
+    kind: str
+    filename: str
+    mime_type: str
+    size_bytes: int
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a picture or a clip shall show: words, a size or ratio as the caller wrote it, pictures to begin from."""
+
+    prompt: str
+    size: str = ""
+    images: Sequence[Attachment] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTask:
+    """How far the upstream is with a clip. `state` is RUNNING, SUCCEEDED (with `url`) or FAILED (with `error`)."""
+
+    state: VideoState
+    url: str = ""
+    error: QwenError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Content on its way from the upstream. `size_bytes` is that of the whole, if known."""
+
+    mime_type: str
+    size_bytes: int | None
+    etag: str
+    chunks: AsyncIterator[bytes]
 
 
 class Upstream:
@@ -61,16 +119,57 @@ class Upstream:
         raise Unsupported(f"{self.name} lists no models")
 
     def chat(
-        self, request: CompleteChatRequest, model: ResolvedModel, credentials: Credentials
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        credentials: Credentials,
+        attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
     ) -> AsyncGenerator[StreamChatResponse, None]:
         """One turn, as a stream of deltas.
 
         The first message carries `start` and comes only after the upstream
         accepted the request. Each further message carries what one read of
         the socket brought. The stream ends normally only after a finish
-        reason; leaving it early stops the work upstream.
+        reason; leaving it early stops the work upstream. `attachments` are what
+        `Media.file_id` in the messages names.
         """
         raise Unsupported(f"{self.name} has no chat")
+
+    async def make_image(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
+        """Makes one picture, or edits `scene.images`; returns the URL of the result."""
+        raise Unsupported(f"{self.name} makes no images")
+
+    async def create_video(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
+        """Hands in one clip; returns the upstream's task id. Never called twice for one job."""
+        raise Unsupported(f"{self.name} makes no videos")
+
+    async def get_video(self, task_id: str, credentials: Credentials) -> VideoTask:
+        """Asks once how far a clip is."""
+        raise Unsupported(f"{self.name} makes no videos")
+
+    async def upload(self, upload: Upload, credentials: Credentials) -> Attachment:
+        """Stores a file at the upstream, ready for use in a message."""
+        raise Unsupported(f"{self.name} stores no files")
+
+    def download(self, url: str, *, offset: int = 0, limit: int = 0) -> AbstractAsyncContextManager[Download]:
+        """Opens a result for reading, without any credential, from the upstream's own hosts only."""
+        raise Unsupported(f"{self.name} has no results to download")
+
+    async def list_chats(self, page: int, credentials: Credentials) -> Sequence[Chat]:
+        """One page of the person's stored chats, from page 1 on, newest first; empty behind the last."""
+        raise Unsupported(f"{self.name} stores no chats")
+
+    async def get_chat(self, chat_id: str, credentials: Credentials) -> Chat:
+        """A stored chat with its messages."""
+        raise Unsupported(f"{self.name} stores no chats")
+
+    async def delete_chat(self, chat_id: str, credentials: Credentials) -> None:
+        """Deletes a stored chat. Raises `NotFound`."""
+        raise Unsupported(f"{self.name} stores no chats")
+
+    async def delete_all_chats(self, credentials: Credentials) -> None:
+        """Deletes every stored chat of the account."""
+        raise Unsupported(f"{self.name} stores no chats")
 
     async def check(self, credentials: Credentials) -> Account:
         """Asks the upstream whether it takes the credential."""

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from qwen_grpc.v1 import chat_pb2 as qwen__grpc_dot_v1_dot_chat__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18qwen_grpc/v1/chats.proto\x12\x07qwen.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17qwen_grpc/v1/chat.proto\"\xe0\x01\n\x04\x43hat\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05model\x18\x05 \x01(\t\x12\x0e\n\x06pinned\x18\x06 \x01(\x08\x12(\n\x08messages\x18\x07 \x03(\x0b\x32\x16.qwen.v1.StoredMessage\x12\x12\n\nextra_json\x18\x0f \x01(\t\"\x95\x01\n\rStoredMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tparent_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07message\x18\x04 \x01(\x0b\x32\x14.qwen.v1.ChatMessage\x12\r\n\x05model\x18\x05 \x01(\t\"9\n\x10ListChatsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x11ListChatsResponse\x12\x1c\n\x05\x63hats\x18\x01 \x03(\x0b\x32\r.qwen.v1.Chat\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0eGetChatRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\t\".\n\x0fGetChatResponse\x12\x1b\n\x04\x63hat\x18\x01 \x01(\x0b\x32\r.qwen.v1.Chat\";\n\x11\x44\x65leteChatRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\"\x14\n\x12\x44\x65leteChatResponse\"\"\n\x11PurgeChatsRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\")\n\x12PurgeChatsResponse\x12\x13\n\x0bpurge_count\x18\x01 \x01(\x03\x32\xa8\x02\n\x0c\x43hatsService\x12G\n\tListChats\x12\x19.qwen.v1.ListChatsRequest\x1a\x1a.qwen.v1.ListChatsResponse\"\x03\x90\x02\x01\x12\x41\n\x07GetChat\x12\x17.qwen.v1.GetChatRequest\x1a\x18.qwen.v1.GetChatResponse\"\x03\x90\x02\x01\x12\x45\n\nDeleteChat\x12\x1a.qwen.v1.DeleteChatRequest\x1a\x1b.qwen.v1.DeleteChatResponse\x12\x45\n\nPurgeChats\x12\x1a.qwen.v1.PurgeChatsRequest\x1a\x1b.qwen.v1.PurgeChatsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18qwen_grpc/v1/chats.proto\x12\x07qwen.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17qwen_grpc/v1/chat.proto\"\xfb\x01\n\x04\x43hat\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05model\x18\x05 \x01(\t\x12\x0e\n\x06pinned\x18\x06 \x01(\x08\x12(\n\x08messages\x18\x07 \x03(\x0b\x32\x16.qwen.v1.StoredMessage\x12\x19\n\x11\x61\x63tive_message_id\x18\x08 \x01(\t\x12\x12\n\nextra_json\x18\x0f \x01(\t\"\x95\x01\n\rStoredMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tparent_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07message\x18\x04 \x01(\x0b\x32\x14.qwen.v1.ChatMessage\x12\r\n\x05model\x18\x05 \x01(\t\"9\n\x10ListChatsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x11ListChatsResponse\x12\x1c\n\x05\x63hats\x18\x01 \x03(\x0b\x32\r.qwen.v1.Chat\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x0eGetChatRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\t\".\n\x0fGetChatResponse\x12\x1b\n\x04\x63hat\x18\x01 \x01(\x0b\x32\r.qwen.v1.Chat\";\n\x11\x44\x65leteChatRequest\x12\x0f\n\x07\x63hat_id\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\"\x14\n\x12\x44\x65leteChatResponse\"\"\n\x11PurgeChatsRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\")\n\x12PurgeChatsResponse\x12\x13\n\x0bpurge_count\x18\x01 \x01(\x03\x32\xa8\x02\n\x0c\x43hatsService\x12G\n\tListChats\x12\x19.qwen.v1.ListChatsRequest\x1a\x1a.qwen.v1.ListChatsResponse\"\x03\x90\x02\x01\x12\x41\n\x07GetChat\x12\x17.qwen.v1.GetChatRequest\x1a\x18.qwen.v1.GetChatResponse\"\x03\x90\x02\x01\x12\x45\n\nDeleteChat\x12\x1a.qwen.v1.DeleteChatRequest\x1a\x1b.qwen.v1.DeleteChatResponse\x12\x45\n\nPurgeChats\x12\x1a.qwen.v1.PurgeChatsRequest\x1a\x1b.qwen.v1.PurgeChatsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,25 +38,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATSSERVICE'].methods_by_name['GetChat']._loaded_options = None
   _globals['_CHATSSERVICE'].methods_by_name['GetChat']._serialized_options = b'\220\002\001'
   _globals['_CHAT']._serialized_start=96
-  _globals['_CHAT']._serialized_end=320
-  _globals['_STOREDMESSAGE']._serialized_start=323
-  _globals['_STOREDMESSAGE']._serialized_end=472
-  _globals['_LISTCHATSREQUEST']._serialized_start=474
-  _globals['_LISTCHATSREQUEST']._serialized_end=531
-  _globals['_LISTCHATSRESPONSE']._serialized_start=533
-  _globals['_LISTCHATSRESPONSE']._serialized_end=607
-  _globals['_GETCHATREQUEST']._serialized_start=609
-  _globals['_GETCHATREQUEST']._serialized_end=642
-  _globals['_GETCHATRESPONSE']._serialized_start=644
-  _globals['_GETCHATRESPONSE']._serialized_end=690
-  _globals['_DELETECHATREQUEST']._serialized_start=692
-  _globals['_DELETECHATREQUEST']._serialized_end=751
-  _globals['_DELETECHATRESPONSE']._serialized_start=753
-  _globals['_DELETECHATRESPONSE']._serialized_end=773
-  _globals['_PURGECHATSREQUEST']._serialized_start=775
-  _globals['_PURGECHATSREQUEST']._serialized_end=809
-  _globals['_PURGECHATSRESPONSE']._serialized_start=811
-  _globals['_PURGECHATSRESPONSE']._serialized_end=852
-  _globals['_CHATSSERVICE']._serialized_start=855
-  _globals['_CHATSSERVICE']._serialized_end=1151
+  _globals['_CHAT']._serialized_end=347
+  _globals['_STOREDMESSAGE']._serialized_start=350
+  _globals['_STOREDMESSAGE']._serialized_end=499
+  _globals['_LISTCHATSREQUEST']._serialized_start=501
+  _globals['_LISTCHATSREQUEST']._serialized_end=558
+  _globals['_LISTCHATSRESPONSE']._serialized_start=560
+  _globals['_LISTCHATSRESPONSE']._serialized_end=634
+  _globals['_GETCHATREQUEST']._serialized_start=636
+  _globals['_GETCHATREQUEST']._serialized_end=669
+  _globals['_GETCHATRESPONSE']._serialized_start=671
+  _globals['_GETCHATRESPONSE']._serialized_end=717
+  _globals['_DELETECHATREQUEST']._serialized_start=719
+  _globals['_DELETECHATREQUEST']._serialized_end=778
+  _globals['_DELETECHATRESPONSE']._serialized_start=780
+  _globals['_DELETECHATRESPONSE']._serialized_end=800
+  _globals['_PURGECHATSREQUEST']._serialized_start=802
+  _globals['_PURGECHATSREQUEST']._serialized_end=836
+  _globals['_PURGECHATSRESPONSE']._serialized_start=838
+  _globals['_PURGECHATSRESPONSE']._serialized_end=879
+  _globals['_CHATSSERVICE']._serialized_start=882
+  _globals['_CHATSSERVICE']._serialized_end=1178
 # @@protoc_insertion_point(module_scope)

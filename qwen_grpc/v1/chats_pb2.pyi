@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Chat(_message.Message):
-    __slots__ = ("id", "title", "create_time", "update_time", "model", "pinned", "messages", "extra_json")
+    __slots__ = ("id", "title", "create_time", "update_time", "model", "pinned", "messages", "active_message_id", "extra_json")
     ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class Chat(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PINNED_FIELD_NUMBER: _ClassVar[int]
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     EXTRA_JSON_FIELD_NUMBER: _ClassVar[int]
     id: str
     title: str
@@ -27,8 +28,9 @@ class Chat(_message.Message):
     model: str
     pinned: bool
     messages: _containers.RepeatedCompositeFieldContainer[StoredMessage]
+    active_message_id: str
     extra_json: str
-    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., model: _Optional[str] = ..., pinned: bool = ..., messages: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., extra_json: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., model: _Optional[str] = ..., pinned: bool = ..., messages: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., active_message_id: _Optional[str] = ..., extra_json: _Optional[str] = ...) -> None: ...
 
 class StoredMessage(_message.Message):
     __slots__ = ("id", "parent_id", "create_time", "message", "model")

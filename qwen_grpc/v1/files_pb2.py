@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18qwen_grpc/v1/files.proto\x12\x07qwen.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x01\n\x04\x46ile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x11\n\tmime_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"U\n\x11UploadFileRequest\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x15.qwen.v1.UploadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x07\n\x05piece\"|\n\x0cUploadHeader\x12\x10\n\x08\x66ilename\x18\x01 \x01(\t\x12\x11\n\tmime_type\x18\x02 \x01(\t\x12\x17\n\nsize_bytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06sha256\x18\x04 \x01(\x0c\x12\x0f\n\x07purpose\x18\x05 \x01(\tB\r\n\x0b_size_bytes\"1\n\x12UploadFileResponse\x12\x1b\n\x04\x66ile\x18\x01 \x01(\x0b\x32\r.qwen.v1.File\"!\n\x0eGetFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\".\n\x0fGetFileResponse\x12\x1b\n\x04\x66ile\x18\x01 \x01(\x0b\x32\r.qwen.v1.File\"$\n\x11\x44\x65leteFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteFileResponse2\xe1\x01\n\x0c\x46ilesService\x12G\n\nUploadFile\x12\x1a.qwen.v1.UploadFileRequest\x1a\x1b.qwen.v1.UploadFileResponse(\x01\x12\x41\n\x07GetFile\x12\x17.qwen.v1.GetFileRequest\x1a\x18.qwen.v1.GetFileResponse\"\x03\x90\x02\x01\x12\x45\n\nDeleteFile\x12\x1a.qwen.v1.DeleteFileRequest\x1a\x1b.qwen.v1.DeleteFileResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18qwen_grpc/v1/files.proto\x12\x07qwen.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x01\n\x04\x46ile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x11\n\tmime_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07purpose\x18\x07 \x01(\t\"U\n\x11UploadFileRequest\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x15.qwen.v1.UploadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x07\n\x05piece\"|\n\x0cUploadHeader\x12\x10\n\x08\x66ilename\x18\x01 \x01(\t\x12\x11\n\tmime_type\x18\x02 \x01(\t\x12\x17\n\nsize_bytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06sha256\x18\x04 \x01(\x0c\x12\x0f\n\x07purpose\x18\x05 \x01(\tB\r\n\x0b_size_bytes\"1\n\x12UploadFileResponse\x12\x1b\n\x04\x66ile\x18\x01 \x01(\x0b\x32\r.qwen.v1.File\"!\n\x0eGetFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\".\n\x0fGetFileResponse\x12\x1b\n\x04\x66ile\x18\x01 \x01(\x0b\x32\r.qwen.v1.File\"9\n\x10ListFilesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x11ListFilesResponse\x12\x1c\n\x05\x66iles\x18\x01 \x03(\x0b\x32\r.qwen.v1.File\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x11\x44\x65leteFileRequest\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteFileResponse2\xaa\x02\n\x0c\x46ilesService\x12G\n\nUploadFile\x12\x1a.qwen.v1.UploadFileRequest\x1a\x1b.qwen.v1.UploadFileResponse(\x01\x12\x41\n\x07GetFile\x12\x17.qwen.v1.GetFileRequest\x1a\x18.qwen.v1.GetFileResponse\"\x03\x90\x02\x01\x12G\n\tListFiles\x12\x19.qwen.v1.ListFilesRequest\x1a\x1a.qwen.v1.ListFilesResponse\"\x03\x90\x02\x01\x12\x45\n\nDeleteFile\x12\x1a.qwen.v1.DeleteFileRequest\x1a\x1b.qwen.v1.DeleteFileResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,22 +34,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FILESSERVICE'].methods_by_name['GetFile']._loaded_options = None
   _globals['_FILESSERVICE'].methods_by_name['GetFile']._serialized_options = b'\220\002\001'
+  _globals['_FILESSERVICE'].methods_by_name['ListFiles']._loaded_options = None
+  _globals['_FILESSERVICE'].methods_by_name['ListFiles']._serialized_options = b'\220\002\001'
   _globals['_FILE']._serialized_start=71
-  _globals['_FILE']._serialized_end=244
-  _globals['_UPLOADFILEREQUEST']._serialized_start=246
-  _globals['_UPLOADFILEREQUEST']._serialized_end=331
-  _globals['_UPLOADHEADER']._serialized_start=333
-  _globals['_UPLOADHEADER']._serialized_end=457
-  _globals['_UPLOADFILERESPONSE']._serialized_start=459
-  _globals['_UPLOADFILERESPONSE']._serialized_end=508
-  _globals['_GETFILEREQUEST']._serialized_start=510
-  _globals['_GETFILEREQUEST']._serialized_end=543
-  _globals['_GETFILERESPONSE']._serialized_start=545
-  _globals['_GETFILERESPONSE']._serialized_end=591
-  _globals['_DELETEFILEREQUEST']._serialized_start=593
-  _globals['_DELETEFILEREQUEST']._serialized_end=629
-  _globals['_DELETEFILERESPONSE']._serialized_start=631
-  _globals['_DELETEFILERESPONSE']._serialized_end=651
-  _globals['_FILESSERVICE']._serialized_start=654
-  _globals['_FILESSERVICE']._serialized_end=879
+  _globals['_FILE']._serialized_end=261
+  _globals['_UPLOADFILEREQUEST']._serialized_start=263
+  _globals['_UPLOADFILEREQUEST']._serialized_end=348
+  _globals['_UPLOADHEADER']._serialized_start=350
+  _globals['_UPLOADHEADER']._serialized_end=474
+  _globals['_UPLOADFILERESPONSE']._serialized_start=476
+  _globals['_UPLOADFILERESPONSE']._serialized_end=525
+  _globals['_GETFILEREQUEST']._serialized_start=527
+  _globals['_GETFILEREQUEST']._serialized_end=560
+  _globals['_GETFILERESPONSE']._serialized_start=562
+  _globals['_GETFILERESPONSE']._serialized_end=608
+  _globals['_LISTFILESREQUEST']._serialized_start=610
+  _globals['_LISTFILESREQUEST']._serialized_end=667
+  _globals['_LISTFILESRESPONSE']._serialized_start=669
+  _globals['_LISTFILESRESPONSE']._serialized_end=743
+  _globals['_DELETEFILEREQUEST']._serialized_start=745
+  _globals['_DELETEFILEREQUEST']._serialized_end=781
+  _globals['_DELETEFILERESPONSE']._serialized_start=783
+  _globals['_DELETEFILERESPONSE']._serialized_end=803
+  _globals['_FILESSERVICE']._serialized_start=806
+  _globals['_FILESSERVICE']._serialized_end=1104
 # @@protoc_insertion_point(module_scope)

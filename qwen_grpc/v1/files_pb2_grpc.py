@@ -51,6 +51,11 @@ class FilesServiceStub(object):
                 request_serializer=qwen__grpc_dot_v1_dot_files__pb2.GetFileRequest.SerializeToString,
                 response_deserializer=qwen__grpc_dot_v1_dot_files__pb2.GetFileResponse.FromString,
                 _registered_method=True)
+        self.ListFiles = channel.unary_unary(
+                '/qwen.v1.FilesService/ListFiles',
+                request_serializer=qwen__grpc_dot_v1_dot_files__pb2.ListFilesRequest.SerializeToString,
+                response_deserializer=qwen__grpc_dot_v1_dot_files__pb2.ListFilesResponse.FromString,
+                _registered_method=True)
         self.DeleteFile = channel.unary_unary(
                 '/qwen.v1.FilesService/DeleteFile',
                 request_serializer=qwen__grpc_dot_v1_dot_files__pb2.DeleteFileRequest.SerializeToString,
@@ -90,6 +95,16 @@ class FilesServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFiles(self, request, context):
+        """Lists the files of the account that have not expired, newest first.
+
+        INVALID_PARAMETER names a page_size or page_token that is wrong. May be retried;
+        cancelling changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteFile(self, request, context):
         """Deletes a file before it expires.
 
@@ -112,6 +127,11 @@ def add_FilesServiceServicer_to_server(servicer, server):
                     servicer.GetFile,
                     request_deserializer=qwen__grpc_dot_v1_dot_files__pb2.GetFileRequest.FromString,
                     response_serializer=qwen__grpc_dot_v1_dot_files__pb2.GetFileResponse.SerializeToString,
+            ),
+            'ListFiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFiles,
+                    request_deserializer=qwen__grpc_dot_v1_dot_files__pb2.ListFilesRequest.FromString,
+                    response_serializer=qwen__grpc_dot_v1_dot_files__pb2.ListFilesResponse.SerializeToString,
             ),
             'DeleteFile': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteFile,
@@ -180,6 +200,33 @@ class FilesService(object):
             '/qwen.v1.FilesService/GetFile',
             qwen__grpc_dot_v1_dot_files__pb2.GetFileRequest.SerializeToString,
             qwen__grpc_dot_v1_dot_files__pb2.GetFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qwen.v1.FilesService/ListFiles',
+            qwen__grpc_dot_v1_dot_files__pb2.ListFilesRequest.SerializeToString,
+            qwen__grpc_dot_v1_dot_files__pb2.ListFilesResponse.FromString,
             options,
             channel_credentials,
             insecure,

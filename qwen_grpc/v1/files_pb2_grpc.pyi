@@ -50,6 +50,16 @@ class FilesServiceStub:
     cancelling changes nothing.
     """
 
+    ListFiles: grpc.UnaryUnaryMultiCallable[
+        qwen_grpc.v1.files_pb2.ListFilesRequest,
+        qwen_grpc.v1.files_pb2.ListFilesResponse,
+    ]
+    """Lists the files of the account that have not expired, newest first.
+
+    INVALID_PARAMETER names a page_size or page_token that is wrong. May be retried;
+    cancelling changes nothing.
+    """
+
     DeleteFile: grpc.UnaryUnaryMultiCallable[
         qwen_grpc.v1.files_pb2.DeleteFileRequest,
         qwen_grpc.v1.files_pb2.DeleteFileResponse,
@@ -89,6 +99,16 @@ class FilesServiceAsyncStub:
     """Gets a file's description, not its content.
 
     NOT_FOUND when there is no such file, or it has expired. May be retried;
+    cancelling changes nothing.
+    """
+
+    ListFiles: grpc.aio.UnaryUnaryMultiCallable[
+        qwen_grpc.v1.files_pb2.ListFilesRequest,
+        qwen_grpc.v1.files_pb2.ListFilesResponse,
+    ]
+    """Lists the files of the account that have not expired, newest first.
+
+    INVALID_PARAMETER names a page_size or page_token that is wrong. May be retried;
     cancelling changes nothing.
     """
 
@@ -135,6 +155,18 @@ class FilesServiceServicer(metaclass=abc.ABCMeta):
         """Gets a file's description, not its content.
 
         NOT_FOUND when there is no such file, or it has expired. May be retried;
+        cancelling changes nothing.
+        """
+
+    @abc.abstractmethod
+    def ListFiles(
+        self,
+        request: qwen_grpc.v1.files_pb2.ListFilesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[qwen_grpc.v1.files_pb2.ListFilesResponse, collections.abc.Awaitable[qwen_grpc.v1.files_pb2.ListFilesResponse]]:
+        """Lists the files of the account that have not expired, newest first.
+
+        INVALID_PARAMETER names a page_size or page_token that is wrong. May be retried;
         cancelling changes nothing.
         """
 

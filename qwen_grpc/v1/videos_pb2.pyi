@@ -20,6 +20,8 @@ class VideoState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VIDEO_STATE_FAILED: _ClassVar[VideoState]
     VIDEO_STATE_CANCELLED: _ClassVar[VideoState]
     VIDEO_STATE_EXPIRED: _ClassVar[VideoState]
+    VIDEO_STATE_UNKNOWN_OUTCOME: _ClassVar[VideoState]
+    VIDEO_STATE_WAITING_FOR_OWNER: _ClassVar[VideoState]
 VIDEO_STATE_UNSPECIFIED: VideoState
 VIDEO_STATE_QUEUED: VideoState
 VIDEO_STATE_RUNNING: VideoState
@@ -27,6 +29,8 @@ VIDEO_STATE_SUCCEEDED: VideoState
 VIDEO_STATE_FAILED: VideoState
 VIDEO_STATE_CANCELLED: VideoState
 VIDEO_STATE_EXPIRED: VideoState
+VIDEO_STATE_UNKNOWN_OUTCOME: VideoState
+VIDEO_STATE_WAITING_FOR_OWNER: VideoState
 
 class Video(_message.Message):
     __slots__ = ("id", "state", "model", "prompt", "create_time", "complete_time", "expire_time", "progress", "error", "contents", "size", "seconds", "revision", "usage", "extra_json")

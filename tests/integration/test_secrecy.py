@@ -13,9 +13,10 @@ import grpc
 import httpx
 import pytest
 from support import USER, body
+from upstream_record import until
 
 from qwen_grpc.credentials import WebSession, pack
-from qwen_grpc.simulator import Behaviour, Simulator, make_refresh_token, make_token, running
+from qwen_grpc.simulator import Simulator, make_refresh_token, make_token, running
 from qwen_grpc.v1.chat_pb2 import ROLE_USER, ChatMessage, CompleteChatRequest, ConversationOptions, Tool
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 from qwen_grpc.v1.tokens_pb2 import RefreshTokenRequest
@@ -26,30 +27,13 @@ PROMPT = "canary-prompt-4711"
 COOKIE = "canary-cookie-0815"
 BX = "canary-bx-2342"
 GOOD = ("plain", "think", "search")
-FAILING = [
-    "rate_limited",
-    "http_500",
-    "http_429",
-    "http_502_html",
-    "html_challenge",
-    "json_challenge",
-    "context_too_long",
-    "content_filter",
-    "redirect",
-    "unauthorized",
-    "midstream_error",
-    "delta_error",
-    "refusal_event",
-    "eof",
-    "truncate",
-    "garbage",
-    "bad_utf8",
-    "empty_stream",
-    "error_string",
-    "error_object",
-    "empty_body",
-    "no_such_scenario",
-]
+FAILING = (
+    "rate_limited", "http_500", "http_429", "http_502_html", "html_challenge",
+    "json_challenge", "context_too_long", "content_filter", "redirect", "unauthorized",
+    "midstream_error", "delta_error", "refusal_event", "eof", "truncate",
+    "garbage", "bad_utf8", "empty_stream", "error_string", "error_object",
+    "empty_body", "no_such_scenario",
+)  # fmt: skip
 
 
 def me(ttl_s: float = 3600, serial: int = 1) -> WebSession:
@@ -89,13 +73,13 @@ async def serving(simulator: Simulator, form: str, log: Path) -> AsyncIterator[t
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
-        "PYTHONASYNCIODEBUG": "1",
         "QWEN_BASE_URL": simulator.url,
         "QWEN_AUTH_URL": simulator.url,
         "LOG_LEVEL": "DEBUG",
         "LOG_FORMAT": form,
         "PORT": "0",
         "GRPC_PORT": "0",
+        "QWEN_DRAIN": "0.2",
     }
     arguments = (sys.executable, "-m", "qwen_grpc", "serve")
     with log.open("wb") as out:
@@ -103,10 +87,9 @@ async def serving(simulator: Simulator, form: str, log: Path) -> AsyncIterator[t
             *arguments, env=environment, cwd=log.parent, stdout=out, stderr=out
         )
     try:
-        async with asyncio.timeout(20):
-            while not (found := re.search(r"gRPC listens on (\S+)\nREST listens on (\S+)\n", log.read_text())):
-                assert process.returncode is None, log.read_text()
-                await asyncio.sleep(0.02)
+        await until(lambda: "REST listens on" in log.read_text() or process.returncode is not None, within=20)
+        found = re.search(r"gRPC listens on (\S+)\nREST listens on (\S+)\n", log.read_text())  # noqa: ASYNC240
+        assert found is not None
         yield found[1], found[2]
     finally:
         if process.returncode is None:
@@ -216,18 +199,22 @@ async def test_no_log_line_and_no_error_shows_a_credential_or_a_prompt(tmp_path:
     log = tmp_path / "log"
     mine, ended = me(), me(ttl_s=-60, serial=2)
     hidden = canaries(mine, ended)
-    async with running() as simulator, serving(simulator, form, log) as (target, rest):
-        async with httpx.AsyncClient(base_url=rest, timeout=30) as http, grpc.aio.insecure_channel(target) as channel:
-            shown = [text async for text in over_rest(http, mine)]
-            shown += [text async for text in over_grpc(channel, mine)]
-            for mode in ("reject", "html", "ok"):
-                simulator.behaviour = Behaviour(refresh=mode)
-                headers = {"authorization": f"Bearer {pack(ended)}"}
-                for path in ("/v1/chat/completions", "/v1/validate"):
-                    shown.append(_shown(await http.post(path, json=body(PROMPT), headers=headers)))
+    async with (
+        running() as simulator,
+        serving(simulator, form, log) as (target, rest),
+        httpx.AsyncClient(base_url=rest, timeout=30) as http,
+        grpc.aio.insecure_channel(target) as channel,
+    ):
+        shown = [text async for text in over_rest(http, mine)]
+        shown += [text async for text in over_grpc(channel, mine)]
+        for mode in ("reject", "html", "ok"):
+            simulator.behaviour.change({"refresh": mode})
+            for path in ("/v1/chat/completions", "/v1/validate"):
+                reply = await http.post(path, json=body(PROMPT), headers={"authorization": f"Bearer {pack(ended)}"})
+                shown.append(_shown(reply))
 
-    logged = log.read_text()
-    assert len(re.findall("rpc.{1,3}ChatService/", logged)) > 2 * len(FAILING)
+    logged = log.read_text()  # noqa: ASYNC240
+    assert len(re.findall("rpc.{1,4}ChatService/", logged)) > 2 * len(FAILING)
     assert_secret("\n".join(shown), hidden)
     assert_secret(logged, hidden)
 

@@ -11,6 +11,7 @@ from simulator_caller import answer_of, calling, data_lines, numbered, outline
 
 from qwen_grpc.simulator import Behaviour
 from qwen_grpc.simulator.faults import REFUSALS
+from qwen_grpc.simulator.images_script import IMAGE_SCENARIOS
 from qwen_grpc.simulator.tools_script import ALL_SCENARIOS
 
 NOW = 1790356323
@@ -251,7 +252,7 @@ def test_a_truncated_stream_ends_in_a_connection_reset(run: Callable[[Any], tupl
 def test_every_scenario_has_a_test() -> None:
     named = {name.partition(":")[0] for name in (*STREAMS, *ENVELOPES, *ODD, *HANGING, "truncate")}
 
-    assert named == set(ALL_SCENARIOS) | set(REFUSALS)
+    assert named | set(IMAGE_SCENARIOS) == set(ALL_SCENARIOS) | set(REFUSALS)
 
 
 @pytest.mark.asyncio

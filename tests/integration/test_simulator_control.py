@@ -84,7 +84,7 @@ async def test_the_record_can_be_read_over_http_with_credentials_masked() -> Non
         5,
     )
     assert reset == {"reset": True}
-    assert after == {"requests": [], "streams": [], "stops": [], "refreshes": 0, "chats": []}
+    assert after == {"requests": [], "streams": [], "stops": [], "refreshes": 0, "chats": [], "tasks": [], "files": []}
 
 
 @pytest.mark.asyncio

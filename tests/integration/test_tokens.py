@@ -207,3 +207,13 @@ async def test_a_refresh_token_alone_can_be_validated(house: House) -> None:
     alone = WebSession(refresh_token=make_refresh_token(USER))
 
     assert (await over_rest(house, "/v1/validate", "POST body", pack(alone))).json()["user_id"] == USER
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("path", ["/v1/validate", "/v1/refresh"])
+async def test_an_api_key_belongs_to_no_upstream_here(house: House, path: str) -> None:
+    reply = await over_rest(house, path, "POST body", "sk-0123456789abcdef")
+
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "unsupported_parameter")
+    assert "0123456789abcdef" not in reply.text
+    assert house.simulator.requests == []

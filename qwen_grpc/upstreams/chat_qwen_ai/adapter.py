@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from qwen_grpc.catalog import ResolvedModel, resolve
 from qwen_grpc.credentials import Credentials, WebSession
 from qwen_grpc.errors import CredentialExpired, TokenMalformed
-from qwen_grpc.upstreams.base import Account, ModelList, Upstream
+from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Account, Attachment, ModelList, Upstream
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES, builtin_models, decode_models
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired
@@ -71,7 +71,11 @@ class ChatQwenAi(Upstream):
         return resolve(name, (await self._models.get()).models, FAMILIES)
 
     def chat(
-        self, request: CompleteChatRequest, model: ResolvedModel, credentials: Credentials
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        credentials: Credentials,
+        attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
     ) -> AsyncGenerator[StreamChatResponse, None]:
         return self._turns.run(request, model, _web(credentials))
 

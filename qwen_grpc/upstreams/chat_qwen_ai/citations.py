@@ -43,8 +43,8 @@ class Sources:
         """The citations in order of the text; when nothing is cited, all pages at its end."""
         cited = [(self.pages[number], span) for number, span in _citations(text) if number in self.pages]
         if not cited:
-            once = {page.url: page for _, page in sorted(self.pages.items(), reverse=True)}
-            cited = [(page, (len(text), len(text))) for page in reversed(once.values())]
+            once = {page.url: page for _, page in sorted(self.pages.items())}
+            cited = [(page, (len(text), len(text))) for page in once.values()]
         return [_annotation(page, span) for page, span in cited]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from qwen_grpc.addresses import CHAT_HOST
 from qwen_grpc.errors import (
     AccessDenied,
     ChatBusy,
@@ -33,7 +34,8 @@ from qwen_grpc.errors import (
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Event, Refusal, Reply, said
 from qwen_grpc.upstreams.http import refused_status, retry_after
 
-SITE = "chat.qwen.ai"
+# Its name in error texts, and as an upstream.
+SITE = CHAT_HOST
 MAX_HOURS = 24 * 31
 _CHALLENGES = ("FAIL_SYS_USER_VALIDATE", "RGV587_ERROR")
 _WAF_MARK = b"aliyun_waf"

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from qwen_grpc.addresses import COMPLETIONS
 from qwen_grpc.credentials import WebSession
 from qwen_grpc.errors import AccessDenied, NotFound, UpstreamProtocol, UpstreamTtfbTimeout
 from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
@@ -66,7 +67,7 @@ class Site(Origin):
     @asynccontextmanager
     async def completion(self, session: WebSession, chat_id: str, body: bytes) -> AsyncIterator[Opened]:
         """Opens an answer; raises the refusal that came in its place. Leaving closes the connection."""
-        path = f"/api/v2/chat/completions?chat_id={chat_id}"
+        path = f"{COMPLETIONS}?chat_id={_safe(chat_id)}"
         async with self.exchange(self._request("POST", path, session, body, chat_id=chat_id)) as response:
             reads = Reads(self.name, response)
             first = await reads.next(self.soon(), UpstreamTtfbTimeout)
@@ -103,7 +104,7 @@ class Site(Origin):
     async def stop(self, session: WebSession, chat_id: str, response_id: str) -> None:
         """Ends the answer that is being made in a chat."""
         body = msgspec.json.encode({"chat_id": chat_id, "response_id": response_id})
-        await self.call("POST", f"/api/v2/chat/completions/stop?chat_id={chat_id}", session, body)
+        await self.call("POST", f"{COMPLETIONS}/stop?chat_id={chat_id}", session, body)
 
     async def renew(self, session: WebSession) -> WebSession:
         """Gets an access token for the refresh token. Raises `CredentialExpired` when the session is over."""

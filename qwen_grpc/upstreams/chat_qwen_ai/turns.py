@@ -187,8 +187,9 @@ class Turns:
                 if data is None:
                     raise answer.broken()
                 answer.decode(data, message)
-            except QwenError:
-                # What came before the failure is delivered first.
+            except QwenError as error:
+                # What came before the failure is delivered first; to ask again would pay twice.
+                error.facts["partial"] = "true"
                 answer.flush(message)
                 if message.deltas:
                     yield message

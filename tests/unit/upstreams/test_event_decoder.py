@@ -89,10 +89,8 @@ def test_an_event_may_be_as_large_as_the_limit_and_no_larger() -> None:
 
 
 def test_an_event_without_end_is_refused_while_it_arrives() -> None:
-    decoder = EventDecoder()
     with pytest.raises(UpstreamProtocol, match="^the upstream sent an event of more than 1 MiB$"):
-        for _ in range(40):
-            decoder.feed(b"x" * (1 << 15))
+        decoded([b"x" * (1 << 15)] * 40)
 
 
 def test_a_stream_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

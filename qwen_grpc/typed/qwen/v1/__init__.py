@@ -57,6 +57,8 @@ __all__ = (
     "ImagesServiceStub",
     "ListChatsRequest",
     "ListChatsResponse",
+    "ListFilesRequest",
+    "ListFilesResponse",
     "ListModelsRequest",
     "ListModelsResponse",
     "ListVideosRequest",
@@ -941,6 +943,19 @@ class VideoState(betterproto2.Enum):
     Was finished; the content is gone. Final. JSON: `failed`.
     """
 
+    UNKNOWN_OUTCOME = 7
+    """
+    The gateway stopped while it handed the job to the upstream, and cannot tell
+    whether the upstream has it. Never tried again, because that could pay twice.
+    Final. JSON: `failed`.
+    """
+
+    WAITING_FOR_OWNER = 8
+    """
+    The upstream works on it, and the gateway has restarted since: it holds no
+    credential to ask with until the owner calls again. JSON: `in_progress`.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -951,6 +966,8 @@ class VideoState(betterproto2.Enum):
             4: "VIDEO_STATE_FAILED",
             5: "VIDEO_STATE_CANCELLED",
             6: "VIDEO_STATE_EXPIRED",
+            7: "VIDEO_STATE_UNKNOWN_OUTCOME",
+            8: "VIDEO_STATE_WAITING_FOR_OWNER",
         }
 
     @classmethod
@@ -963,6 +980,8 @@ class VideoState(betterproto2.Enum):
             "VIDEO_STATE_FAILED": 4,
             "VIDEO_STATE_CANCELLED": 5,
             "VIDEO_STATE_EXPIRED": 6,
+            "VIDEO_STATE_UNKNOWN_OUTCOME": 7,
+            "VIDEO_STATE_WAITING_FOR_OWNER": 8,
         }
 
 
@@ -1159,6 +1178,12 @@ class Chat(betterproto2.Message):
     messages: "list[StoredMessage]" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, repeated=True)
     """
     All messages of the tree, parents before children. Only from GetChat.
+    """
+
+    active_message_id: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    The last message of the branch that the person sees; its parents lead to the
+    first one. Only from GetChat.
     """
 
     extra_json: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
@@ -2053,6 +2078,11 @@ class File(betterproto2.Message):
     When the file goes away; absent when not known. JSON: `expires_at`.
     """
 
+    purpose: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+    """
+    What the file is for, as told at upload; empty when not told.
+    """
+
 
 default_message_pool.register_message("qwen.v1", "File", File)
 
@@ -2452,6 +2482,46 @@ class ListChatsResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("qwen.v1", "ListChatsResponse", ListChatsResponse)
+
+
+@dataclass(eq=False, repr=False)
+class ListFilesRequest(betterproto2.Message):
+    """
+    Request of ListFiles.
+    """
+
+    page_size: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    At most this many, 0 to 1000; 0 means 100.
+    """
+
+    page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    ListFilesResponse.next_page_token of the page before; empty for the first.
+    """
+
+
+default_message_pool.register_message("qwen.v1", "ListFilesRequest", ListFilesRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ListFilesResponse(betterproto2.Message):
+    """
+    Response of ListFiles.
+    """
+
+    files: "list[File]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The files of this page.
+    """
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    For the next page; empty on the last.
+    """
+
+
+default_message_pool.register_message("qwen.v1", "ListFilesResponse", ListFilesResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -3824,6 +3894,30 @@ class FilesServiceStub(betterproto2_grpclib.ServiceStub):
             "/qwen.v1.FilesService/GetFile",
             message,
             GetFileResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def list_files(
+        self,
+        message: "ListFilesRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListFilesResponse":
+        """
+        Lists the files of the account that have not expired, newest first.
+
+        INVALID_PARAMETER names a page_size or page_token that is wrong. May be retried;
+        cancelling changes nothing.
+        """
+
+        return await self._unary_unary(
+            "/qwen.v1.FilesService/ListFiles",
+            message,
+            ListFilesResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

@@ -1,0 +1,1 @@
+"""What a delta and a request cost, beside a plain proxy; `python -m benchmarks`."""

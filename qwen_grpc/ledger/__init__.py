@@ -1,0 +1,11 @@
+"""The durable record of jobs and files: who owns them, and how far they are.
+
+One SQLite file. It never holds a credential: an owner is a keyed hash of an
+account that the upstream has confirmed.
+"""
+
+from qwen_grpc.ledger.files import FileEntry, Files
+from qwen_grpc.ledger.jobs import Job, Jobs, State
+from qwen_grpc.ledger.store import Ledger
+
+__all__ = ["FileEntry", "Files", "Job", "Jobs", "Ledger", "State"]

@@ -1,0 +1,164 @@
+"""Writes the tables of README.md and docs/ from the code that they describe.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`. Without an
+argument the files are written; with `--check` nothing is written, and the exit
+code is 1 when a table is stale.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+from pydantic_settings import BaseSettings
+
+from qwen_grpc.errors import QwenError
+from qwen_grpc.server import OPTIONS, SERVED
+from qwen_grpc.settings import Settings
+from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES
+from qwen_grpc.v1 import chat_pb2, chats_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2
+from rest_shim.errors import REASONS
+from rest_shim.routes import ROUTES, shown
+from rest_shim.settings import ShimSettings
+from rest_shim.stubs import CHANNEL_OPTIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+CONTRACT = (models_pb2, chat_pb2, images_pb2, videos_pb2, chats_pb2, tokens_pb2, files_pb2)
+# Reasons that no class stands for, because the shim finds these failures itself.
+SHIM_FINDS = {"HEADERS_TOO_LARGE": "The request headers are over 16 KiB."}
+
+_marked = re.compile(r"(<!-- table: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Row = Sequence[str]
+# A bar inside of a cell.
+BAR = r"\|"
+
+
+def endpoints() -> Iterator[Row]:
+    """The REST endpoints."""
+    yield ("endpoint", "behind it", "what it does")
+    for route in ROUTES:
+        yield (f"`{'`, `'.join(route.methods)}` `{shown(route.path)}`", _code(route.rpc), route.about)
+
+
+def settings() -> Iterator[Row]:
+    """What an operator can set."""
+    yield ("setting", "default", "meaning")
+    for kind in (ShimSettings, Settings):
+        yield from _fields(kind)
+
+
+def _fields(kind: type[BaseSettings]) -> Iterator[Row]:
+    for name, field in kind.model_fields.items():
+        default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        yield (f"`{name.upper()}`", f"`{default}`" if default else "empty", field.description or "")
+
+
+def reasons() -> Iterator[Row]:
+    """The reasons of failures, with what they become on either door."""
+    yield ("reason", "meaning", "gRPC code", "HTTP", "`type`, `code`", "`x-should-retry`")
+    kinds: dict[str, list[type[QwenError]]] = {}
+    for kind in _below(QwenError):
+        kinds.setdefault(kind.reason, []).append(kind)
+    for reason, row in REASONS.items():
+        found = kinds.get(reason, [])
+        codes = ", ".join(dict.fromkeys(kind.code.name for kind in found)) or "none"
+        meaning = (found[0].__doc__ or "").splitlines()[0] if found else SHIM_FINDS.get(reason, "Not used yet.")
+        retry = "true" if row.retry else "false"
+        yield (f"`{reason}`", meaning, codes, str(row.status), f"`{row.type}`, `{row.code}`", retry)
+
+
+def _below(kind: type[QwenError]) -> Iterator[type[QwenError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _below(child)
+
+
+def rpcs() -> Iterator[Row]:
+    """The methods of the contract, and whether this version serves them."""
+    yield ("method", "shape", "changes nothing", "status")
+    for file in CONTRACT:
+        for service in file.DESCRIPTOR.services_by_name.values():
+            yield from (_rpc(service, method) for method in service.methods)
+
+
+def _rpc(service: ServiceDescriptor, method: MethodDescriptor) -> Row:
+    options: Any = method.GetOptions()
+    harmless = options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+    status = "served" if service.full_name in SERVED else "in the contract, not served yet"
+    return (f"`{service.name}.{method.name}`", _shape(method), "yes" if harmless else "no", status)
+
+
+def _shape(method: MethodDescriptor) -> str:
+    if method.client_streaming:
+        return "client stream"
+    return "server stream" if method.server_streaming else "unary"
+
+
+def options() -> Iterator[Row]:
+    """The options of the gRPC server."""
+    return _options(OPTIONS)
+
+
+def channel() -> Iterator[Row]:
+    """The options that `rest-shim` gives its channel, and that suit other clients."""
+    return _options(CHANNEL_OPTIONS)
+
+
+def _options(values: dict[str, Any]) -> Iterator[Row]:
+    yield ("option", "value")
+    for name, value in values.items():
+        yield (f"`{name}`", f"`{value}`")
+
+
+def models() -> Iterator[Row]:
+    """Family names, and the ids that they stand for."""
+    yield ("family", "stands for the first of these that the site lists")
+    for family, ids in FAMILIES.items():
+        yield (f"`{family}`", ", ".join(_code(name) for name in ids))
+
+
+TABLES: dict[str, Callable[[], Iterable[Row]]] = {
+    "endpoints": endpoints,
+    "settings": settings,
+    "reasons": reasons,
+    "rpcs": rpcs,
+    "options": options,
+    "channel": channel,
+    "models": models,
+}
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Rows as a Markdown table; the first one is the head."""
+    head, *body = ["| " + " | ".join(cell.replace("|", BAR) for cell in row) + " |" for row in rows]
+    rule = "|" + "---|" * (head.count(" | ") + 1)
+    return "\n".join([head, rule, *body, ""])
+
+
+def fresh(text: str) -> str:
+    """A file's text with its tables as they have to be. Raises `KeyError` for a table that nobody makes."""
+    return _marked.sub(lambda found: found[1] + table(TABLES[found[2]]()) + found[3], text)
+
+
+def main() -> int:
+    """Writes the tables, or with `--check` names the files whose tables are stale."""
+    stale = [file for file in FILES if fresh(file.read_text(encoding="utf-8")) != file.read_text(encoding="utf-8")]
+    for file in stale:
+        if "--check" in sys.argv[1:]:
+            print(f"{file.relative_to(ROOT)}: a table is stale: run `make docs` and commit the result", file=sys.stderr)
+        else:
+            file.write_text(fresh(file.read_text(encoding="utf-8")), encoding="utf-8")
+    return 1 if stale and "--check" in sys.argv[1:] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,92 @@
+"""Every example runs as its README says, without a credential of its own, and prints what it promises."""
+
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+
+import node_sdk
+import pytest
+from subprocesses import REPOSITORY, Ended, run
+from support import House, records
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+EXAMPLES = REPOSITORY / "examples"
+MAX_LINES = 60
+PRINTED = {
+    "openai_sdk.py": "You said: Hello from the openai package\n",
+    "langchain_chat.py": "You said: Hello from LangChain\n(8 tokens)\n",
+    "grpc_stream.py": "You said: Hello from grpc.aio\n",
+    "typed_client.py": "You said: Hello from the typed client\n",
+    "thinking_and_search.py": (
+        "thinking: The person wants to hear the words again. An echo is enough.\n"
+        "answer: You said: Where do echoes come from? [[1]].\n"
+        "source: How echoes work https://example.org/echo\n"
+    ),
+}
+OTHERS = {"openai_sdk.mjs", "rest_stream.sh", "buf_curl.sh"}
+
+
+def reach(house: House) -> dict[str, str]:
+    """The variables that point an example at the house."""
+    return {"OPENAI_BASE_URL": f"{house.rest}/v1", "QWEN_GRPC_TARGET": house.target}
+
+
+async def example(house: House, *command: str | Path) -> Ended:
+    """Runs an example from the top of the repository and expects it to succeed in silence."""
+    ended = await run(*command, environment=reach(house))
+    assert (ended.code, ended.err) == (0, "")
+    return ended
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("name", PRINTED)
+async def test_a_python_example_prints_its_answer(house: House, name: str) -> None:
+    ended = await example(house, sys.executable, EXAMPLES / name)
+    assert ended.out == PRINTED[name]
+
+
+@pytest.mark.asyncio
+@pytest.mark.xdist_group("node")
+async def test_the_node_example_prints_its_answer(house: House, tmp_path: Path) -> None:
+    await asyncio.to_thread(node_sdk.install)
+    # Node looks for packages beside the file, and the repository has them elsewhere.
+    (tmp_path / "node_modules").symlink_to(node_sdk.CLIENT / "node_modules")
+    script = tmp_path / "openai_sdk.mjs"
+    script.write_bytes((EXAMPLES / "openai_sdk.mjs").read_bytes())
+    ended = await example(house, node_sdk.NODE, script)
+    assert ended.out == "You said: Hello from Node\n"
+
+
+@pytest.mark.asyncio
+async def test_the_curl_example_shows_the_events(house: House) -> None:
+    *chunks, last = records((await example(house, EXAMPLES / "rest_stream.sh")).out)
+    assert last == "[DONE]"
+    assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "You said: Hello from curl"
+
+
+@pytest.mark.asyncio
+async def test_the_buf_example_lists_methods_and_streams(house: House) -> None:
+    lines, brace, streamed = (await example(house, EXAMPLES / "buf_curl.sh")).out.partition("{")
+    contents = re.findall(r'"content": ("[^"]*")', brace + streamed)
+    assert "qwen.v1.ChatService/StreamChat" in lines.split()
+    assert "".join(json.loads(content) for content in contents) == "You said: Hello from buf"
+
+
+@pytest.mark.asyncio
+async def test_an_example_that_is_given_a_credential_uses_it(house: House) -> None:
+    given = {**reach(house), "OPENAI_API_KEY": "garbage"}
+    ended = await run(sys.executable, EXAMPLES / "openai_sdk.py", environment=given)
+    assert ended.code == 1
+    assert "openai.AuthenticationError" in ended.err
+
+
+def test_every_example_is_short_run_here_and_named_in_the_readme() -> None:
+    scripts = [file for file in EXAMPLES.iterdir() if file.suffix in (".py", ".mjs", ".sh")]
+    files = {file.name: len(file.read_text().splitlines()) for file in scripts}
+    named = re.findall(r"^- `[^`]*examples/([\w.]+)`", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    assert set(files) == set(PRINTED) | OTHERS
+    assert sorted(named) == sorted(files)
+    assert [name for name, lines in files.items() if lines >= MAX_LINES] == []
