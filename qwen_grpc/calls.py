@@ -14,6 +14,10 @@ from grpc.aio import ServicerContext
 Metadata = Sequence[tuple[str, str | bytes]]
 Context = ServicerContext[Any, Any]
 
+# Where a credential travels, the more usual place first.
+CREDENTIAL_KEYS = ("authorization", "x-api-key")
+REQUEST_ID = "x-request-id"
+
 _request_id = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -51,7 +55,7 @@ def begin(method: str, context: Context, *, streams: bool) -> Call:
 
 
 def _id_of(metadata: dict[str, str | bytes]) -> str:
-    given = metadata.get("x-request-id")
+    given = metadata.get(REQUEST_ID)
     return given if isinstance(given, str) and _request_id.fullmatch(given) else f"req_{uuid.uuid4().hex}"
 
 
@@ -59,4 +63,4 @@ async def announce(context: Context, *, model: str, upstream: str) -> None:
     """Tells client and log which model at which upstream answers; sends the initial metadata."""
     call = _current.get()
     call.facts |= {"model": model, "upstream": upstream}
-    await context.send_initial_metadata((("x-request-id", call.request_id), ("x-qwen-model", model)))
+    await context.send_initial_metadata(((REQUEST_ID, call.request_id), ("x-qwen-model", model)))

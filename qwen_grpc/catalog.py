@@ -66,13 +66,13 @@ class ResolvedModel:
     """A caller's model name, understood."""
 
     asked: str
-    model: Model
+    base: Model
     mode: Mode
 
     @property
     def id(self) -> str:
         """The upstream's own id."""
-        return self.model.id
+        return self.base.id
 
     @property
     def thinking(self) -> bool | None:
@@ -81,14 +81,14 @@ class ResolvedModel:
             return True
         return False if self.mode is Mode.NO_THINKING else None
 
-    def described(self) -> Model:
-        """The model under the name that was asked for."""
-        return _variant(self.asked.removesuffix(self.mode.value), self.model, self.mode)
-
     @property
     def search(self) -> bool:
         """Whether the name asks for web search."""
         return self.mode in (Mode.SEARCH, Mode.THINKING_SEARCH)
+
+    def described(self) -> Model:
+        """The model under the name that was asked for."""
+        return _variant(self.asked.removesuffix(self.mode.value), self.base, self.mode)
 
 
 def resolve(asked: str, models: Sequence[Model], families: Mapping[str, Sequence[str]]) -> ResolvedModel:
@@ -125,7 +125,7 @@ def _base_model(base: str, known: Mapping[str, Model], families: Mapping[str, Se
 def _offered(resolved: ResolvedModel) -> ResolvedModel:
     if resolved.mode not in SERVED:
         raise Unsupported(f"{resolved.asked!r} asks for {resolved.mode.value[1:]}, which this version does not serve")
-    missing = [need for need in NEEDS[resolved.mode] if need not in resolved.model.capabilities]
+    missing = [need for need in NEEDS[resolved.mode] if need not in resolved.base.capabilities]
     if missing:
         words = ", ".join(Capability.Name(need).removeprefix("CAPABILITY_").lower() for need in missing)
         raise Unsupported(f"{resolved.asked!r}: the model {resolved.id!r} does not offer {words}")

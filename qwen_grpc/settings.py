@@ -21,6 +21,13 @@ class Settings(BaseSettings):
     grpc_port: int = Field(50051, ge=0, le=65535, description="Port of the gRPC server; 0 takes a free one.")
     qwen_base_url: str = Field(f"https://{CHAT_HOST}", pattern=r"^https?://", description=f"Origin of {CHAT_HOST}.")
     qwen_auth_url: str = Field(f"https://{AUTH_HOST}", pattern=r"^https?://", description="Origin of its sign-in host.")
+    qwen_upload_url: str = Field(
+        "", pattern=r"^(https?://.*)?$", description="Origin that uploads go to; empty: the object store that the site names."
+    )
+    qwen_fetch_media: bool = Field(False, description="Fetch http(s) media of requests from public addresses.")  # noqa: FBT003
+    qwen_ledger: str = Field(
+        "~/.local/state/qwen-grpc/ledger.sqlite3", min_length=1, description="File that remembers video jobs and uploads."
+    )
     model_cache_duration: float = Field(3600, ge=0, description="Seconds for which a model list is kept.")
     qwen_keep_chats: bool = Field(False, description="Never remove the chats that API calls make upstream.")  # noqa: FBT003
     qwen_chat_idle: float = Field(600, ge=1, description="Seconds after which an idle chat is removed upstream.")
@@ -61,10 +68,11 @@ def load(kind: type[T], file: dict[str, Any] | None = None, **flags: Any) -> T:
             return (*(sources[name] for name in names), _FromFile(settings_cls, file or {}))
 
     try:
-        loaded: T = Loaded(**{name: value for name, value in flags.items() if value is not None})
+        loaded = Loaded(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         raise BadSettings("\n".join(_explained(part) for part in error.errors())) from None
-    return loaded
+    # Of the kind itself: a local class cannot be handed to worker processes.
+    return kind.model_construct(**loaded.model_dump())
 
 
 def _explained(part: Any) -> str:

@@ -11,7 +11,7 @@ import uvloop
 from pydantic import ValidationError
 
 from rest_shim.app import build
-from rest_shim.door import listening
+from rest_shim.door import bound_socket, listening
 from rest_shim.settings import ShimSettings
 from rest_shim.stubs import CHANNEL_OPTIONS
 
@@ -44,14 +44,17 @@ async def _serve(settings: ShimSettings, *, tls: bool) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_channel(settings.shim_target, tls=tls) as channel:
-        try:
-            async with listening(build(settings, channel), settings) as door:
-                print(f"REST listens on http://{settings.host}:{door.port}", file=sys.stderr, flush=True)
-                await stopped.wait()
-                await door.finish(DRAIN_S)
-        except OSError as error:
-            _fail(f"PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+    try:
+        sock = bound_socket(settings.host, settings.port, reuse_port=False)
+    except OSError as error:
+        _fail(f"PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+    async with (
+        open_channel(settings.shim_target, tls=tls) as channel,
+        listening(build(settings, channel), sock) as door,
+    ):
+        print(f"REST listens on http://{settings.host}:{door.port}", file=sys.stderr, flush=True)
+        await stopped.wait()
+        await door.finish(DRAIN_S)
 
 
 def open_channel(target: str, *, tls: bool = False) -> grpc.aio.Channel:

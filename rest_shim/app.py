@@ -13,7 +13,7 @@ from rest_shim.codec import InvalidBody
 from rest_shim.cors import Cors
 from rest_shim.door import Running
 from rest_shim.errors import REASONS, HttpError, Row, bad_request, http_error
-from rest_shim.exchange import Exchange, answer, request_id
+from rest_shim.exchange import REQUEST_ID, Exchange, answer, request_id
 from rest_shim.hardening import check_head, close_after
 from rest_shim.routes import ROUTES, Route, endpoints
 from rest_shim.settings import ShimSettings
@@ -75,7 +75,7 @@ async def _begin(request: Request) -> None:
 
 
 async def _end(request: Request, response: HTTPResponse) -> None:
-    response.headers.setdefault("x-request-id", getattr(request.ctx, "request_id", None) or request_id(request))
+    response.headers.setdefault(REQUEST_ID, getattr(request.ctx, "request_id", None) or request_id(request))
 
 
 async def _failed(request: Request, error: Exception) -> HTTPResponse:

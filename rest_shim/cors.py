@@ -31,7 +31,7 @@ class Cors:
         if self._allowed(request):
             response.headers["access-control-allow-origin"] = request.headers["origin"]
             response.headers["access-control-expose-headers"] = "x-request-id, retry-after, x-qwen-model"
-        response.headers["vary"] = "origin"
+        response.headers.add("vary", "origin")
 
     def _allowed(self, request: Request) -> bool:
         return request.headers.get("origin") in self._origins

@@ -11,8 +11,6 @@ from sanic import Sanic
 from sanic.server.protocols.base_protocol import SanicProtocol
 from sanic.server.protocols.http_protocol import HttpProtocol
 
-from rest_shim.settings import ShimSettings
-
 BACKLOG = 4096
 
 
@@ -63,9 +61,8 @@ class Door:
 
 
 @asynccontextmanager
-async def listening(app: Sanic[Any, Any], settings: ShimSettings, *, reuse_port: bool = False) -> AsyncIterator[Door]:
-    """Serves the application in the running loop. Raises `OSError` when the port cannot be had."""
-    sock = bound_socket(settings.host, settings.port, reuse_port=reuse_port)
+async def listening(app: Sanic[Any, Any], sock: socket.socket) -> AsyncIterator[Door]:
+    """Serves the application on a bound socket, in the running loop."""
     server = await app.create_server(
         sock=sock, backlog=BACKLOG, return_asyncio_server=True, access_log=False, protocol=Connection
     )
@@ -87,7 +84,7 @@ async def listening(app: Sanic[Any, Any], settings: ShimSettings, *, reuse_port:
 
 
 def bound_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket:
-    """A bound TCP socket. A taken port is an error, also among workers of somebody else."""
+    """A bound TCP socket. Raises `OSError` when the port is taken, also by workers of somebody else."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

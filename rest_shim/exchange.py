@@ -18,6 +18,7 @@ Json = dict[str, Any]
 UNARY_S = 900.0
 STREAM_S = 3600.0
 # Credentials in the forms of OpenAI's and Anthropic's clients, and W3C trace context.
+REQUEST_ID = "x-request-id"
 CARRIED = ("authorization", "x-api-key", "traceparent", "tracestate")
 
 _request_id = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -51,7 +52,7 @@ class Exchange:
         """What goes along with the RPC."""
         carried = [(name, self.request.headers.get(name)) for name in CARRIED]
         kept = [(name, value) for name, value in carried if value and _printable.fullmatch(value)]
-        return (*kept, ("x-request-id", self.request.ctx.request_id))
+        return (*kept, (REQUEST_ID, self.request.ctx.request_id))
 
     def timeout(self, limit: float) -> float:
         """Seconds for the RPC: the caller's `X-Request-Timeout-Ms`, at most `limit`."""
@@ -65,7 +66,7 @@ class Exchange:
 
 def request_id(request: Request) -> str:
     """The caller's `X-Request-Id`, or a new one."""
-    given = request.headers.get("x-request-id", "")
+    given = request.headers.get(REQUEST_ID, "")
     return given if _request_id.fullmatch(given) else f"req_{uuid.uuid4().hex}"
 
 

@@ -1,14 +1,17 @@
 """The gateway: gRPC server and REST door in one process, over the in-process channel."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from qwen_grpc.cli.running import Stop, say
+from qwen_grpc.logs import configure
 from qwen_grpc.server import LAST_WORDS_S, Server, serving
 from qwen_grpc.settings import BadSettings, Settings
 from rest_shim.app import build
-from rest_shim.door import Door, listening
+from rest_shim.door import Door, bound_socket, listening
 from rest_shim.settings import ShimSettings
 
 
@@ -40,18 +43,37 @@ async def open_gateway(
         if shim is None:
             yield Gateway(server, settings, grpc_port, None)
             return
-        async with _rest(shim, server, reuse_port=reuse_port) as door:
+        sock = _socket(shim, reuse_port=reuse_port)
+        async with listening(build(shim, server.channel), sock) as door:
             yield Gateway(server, settings, grpc_port, door)
 
 
-@asynccontextmanager
-async def _rest(shim: ShimSettings, server: Server, *, reuse_port: bool) -> AsyncIterator[Door]:
+def _socket(shim: ShimSettings, *, reuse_port: bool) -> socket.socket:
     try:
-        opened = listening(build(shim, server.channel), shim, reuse_port=reuse_port)
-        door = await opened.__aenter__()
+        return bound_socket(shim.host, shim.port, reuse_port=reuse_port)
     except OSError as error:
         raise BadSettings(f"PORT: cannot listen on {shim.host}:{shim.port}: {error.strerror}") from error
-    try:
-        yield door
-    finally:
-        await opened.__aexit__(None, None, None)
+
+
+async def run_gateway(settings: Settings, shim: ShimSettings | None, *, reuse_port: bool = False) -> None:
+    """Serves until a signal, then drains."""
+    configure(settings.log_level, settings.log_format)
+    # Before anybody is told that we are ready, and may send a signal.
+    stop = Stop()
+    async with open_gateway(settings, shim, reuse_port=reuse_port) as opened:
+        for line in _ready_lines(opened, shim):
+            say(line)
+        await stop.asked()
+        say("draining")
+        await stop.unless_urged(opened.drain())
+
+
+def _ready_lines(opened: Gateway, shim: ShimSettings | None) -> list[str]:
+    """What listens where."""
+    lines, hosts = [f"gRPC listens on {opened.settings.grpc_host}:{opened.grpc_port}"], [opened.settings.grpc_host]
+    if shim is not None and opened.rest is not None:
+        lines.append(f"REST listens on http://{shim.host}:{opened.rest.port}")
+        hosts.append(shim.host)
+    if any(host not in ("127.0.0.1", "localhost", "::1") for host in hosts):
+        lines.append("warning: a port is open beyond this machine and speaks without TLS; put a TLS proxy before it")
+    return lines

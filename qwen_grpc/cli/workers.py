@@ -8,6 +8,7 @@ from multiprocessing.process import BaseProcess
 
 import uvloop
 
+from qwen_grpc.cli.gateway import run_gateway
 from qwen_grpc.cli.running import fail
 from qwen_grpc.settings import Settings
 from rest_shim.door import bound_socket
@@ -40,13 +41,15 @@ def _reserve(name: str, host: str, port: int) -> socket.socket:
 
 
 def _work(settings: Settings, shim: ShimSettings | None) -> None:
-    from qwen_grpc.cli.serve import gateway
-
-    uvloop.run(gateway(settings, shim, reuse_port=True))
+    uvloop.run(run_gateway(settings, shim, reuse_port=True))
 
 
 def _watch(workers: list[BaseProcess]) -> int:
+    asked = False
+
     def end_all(*_: object) -> None:
+        nonlocal asked
+        asked = True
         for worker in workers:
             if worker.is_alive():
                 worker.terminate()
@@ -54,7 +57,9 @@ def _watch(workers: list[BaseProcess]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end_all)
     wait([worker.sentinel for worker in workers])
-    end_all()
+    if not asked:
+        # One died. After a signal the others are draining, and a second one would cut that short.
+        end_all()
     for worker in workers:
         worker.join()
     return max(abs(worker.exitcode or 0) for worker in workers)

@@ -12,6 +12,7 @@ from qwen_grpc.credentials.describe import describe
 from qwen_grpc.credentials.exports import from_cookies, from_curl, from_export, from_har
 from qwen_grpc.credentials.kinds import ApiKey, Credentials, WebSession
 from qwen_grpc.credentials.reading import MAX_CHARACTERS, pack, read_bearer, read_session
+from qwen_grpc.credentials.strict import missing
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -23,6 +24,7 @@ __all__ = [
     "from_curl",
     "from_export",
     "from_har",
+    "missing",
     "pack",
     "read_bearer",
     "read_session",

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from qwen_grpc.credentials import jwt
 from qwen_grpc.credentials.fields import checked_cookies, checked_headers, is_cookie_value, is_header_value
 from qwen_grpc.credentials.kinds import ApiKey, Credentials, WebSession
-from qwen_grpc.credentials.strict import FORMS, from_base64, from_gzip, json_object, malformed
-from qwen_grpc.errors import TokenMissing
+from qwen_grpc.credentials.strict import from_base64, from_gzip, json_object, malformed, missing
 
 # The REST door takes 16 KiB of headers in all; this leaves room for the others.
 MAX_CHARACTERS = 14_336
@@ -33,7 +32,7 @@ def read_bearer(value: str) -> Credentials:
     anything that is no credential; neither repeats any part of the value.
     """
     if not value.strip():
-        raise TokenMissing(f"no credential came with the call; send 'authorization: Bearer ...' with {FORMS}")
+        raise missing()
     if len(value) > MAX_CHARACTERS:
         raise malformed(f"it is longer than {MAX_CHARACTERS} characters")
     if value.startswith(jwt.PREFIX):

@@ -13,7 +13,7 @@ import zlib
 from itertools import accumulate
 from typing import Any
 
-from qwen_grpc.errors import TokenMalformed
+from qwen_grpc.errors import TokenMalformed, TokenMissing
 
 MAX_TEXT_BYTES = 65_536
 MAX_JSON_DEPTH = 8
@@ -32,6 +32,11 @@ _GZIP = 31  # zlib's window bits: the largest window (15) in a gzip envelope (+1
 _STRINGS = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NO_BRACKETS = re.compile(r"[^][{}]+")
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+def missing() -> TokenMissing:
+    """The one text about calls without a credential."""
+    return TokenMissing(f"no credential came with the call; send 'authorization: Bearer ...' with {FORMS}")
 
 
 def malformed(what: str) -> TokenMalformed:

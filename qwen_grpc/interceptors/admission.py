@@ -6,13 +6,12 @@ from typing import Any
 import grpc
 from grpc.aio import ServerInterceptor
 
-from qwen_grpc.calls import Context
-from qwen_grpc.errors import TokenMissing
+from qwen_grpc.calls import CREDENTIAL_KEYS, Context
+from qwen_grpc.credentials import missing
 from qwen_grpc.interceptors.around import OURS, Continuation, Handler
 
 # Models are public; the token services may be given the credential in the request.
 OPEN = (f"{OURS}ModelsService/", f"{OURS}TokensService/")
-CREDENTIAL_KEYS = ("authorization", "x-api-key")
 
 
 class Admission(ServerInterceptor):
@@ -35,7 +34,5 @@ class Admission(ServerInterceptor):
 
 
 async def _refuse(request: Any, context: Context) -> AsyncIterator[Any]:
-    raise TokenMissing(
-        "no credential came with the call: send `authorization: Bearer …` (docs/credentials.md names the forms)"
-    )
+    raise missing()
     yield  # makes this the generator that a streaming handler has to be

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import grpc
 import structlog
 
-from qwen_grpc.calls import Call
+from qwen_grpc.calls import REQUEST_ID, Call
+from qwen_grpc.interceptors.around import OURS
 
 log = structlog.get_logger()
 
@@ -16,7 +17,7 @@ log = structlog.get_logger()
 @asynccontextmanager
 async def observe(call: Call) -> AsyncIterator[None]:
     """Outermost scope. The line has keys, no prose, and never a prompt or a credential."""
-    call.context.set_trailing_metadata((("x-request-id", call.request_id),))
+    call.context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
     try:
         yield
     except (asyncio.CancelledError, GeneratorExit):
@@ -28,7 +29,7 @@ async def observe(call: Call) -> AsyncIterator[None]:
 
 def _line(call: Call) -> dict[str, str | int | float]:
     line: dict[str, str | int | float] = {
-        "rpc": call.method.removeprefix("/qwen.v1."),
+        "rpc": call.method.removeprefix(OURS),
         "code": call.code.name,
         "ms": round(1000 * (time.monotonic() - call.started_at), 1),
     }

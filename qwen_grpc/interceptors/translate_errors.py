@@ -11,7 +11,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, Re
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from qwen_grpc.calls import Call
+from qwen_grpc.calls import REQUEST_ID, Call
 from qwen_grpc.errors import DOMAIN, Internal, QuotaExhausted, QwenError
 
 # Status texts travel as headers, percent-encoded; clients limit those to 8 KB.
@@ -36,7 +36,7 @@ async def translate_errors(call: Call) -> AsyncIterator[None]:
 async def _abort(call: Call, error: QwenError) -> None:
     call.code, call.reason = error.code, error.reason
     status = rpc_status.to_status(status_of(error, call.request_id))
-    trailers = (("x-request-id", call.request_id), *status.trailing_metadata)
+    trailers = ((REQUEST_ID, call.request_id), *status.trailing_metadata)
     await call.context.abort(error.code, status.details, trailers)
 
 

@@ -29,6 +29,7 @@ RANGES = (
     Range("top_k", 0, 1 << 31),
     Range("n", 1, 128),
 )
+_ROLES = ", ".join(name.removeprefix("ROLE_").lower() for name in Role.keys()[1:])
 
 
 def check_chat(request: CompleteChatRequest) -> None:
@@ -44,9 +45,6 @@ def check_chat(request: CompleteChatRequest) -> None:
         _need(known, f"messages[{at}].role", f"messages[{at}].role is missing or unknown: expected {_ROLES}")
     if request.n > 1:
         raise Unsupported("n > 1: one answer at a time is served; send the request again for another", field="n")
-
-
-_ROLES = ", ".join(name.removeprefix("ROLE_").lower() for name in Role.keys()[1:])
 
 
 def _check_range(request: CompleteChatRequest, bounds: Range) -> None:

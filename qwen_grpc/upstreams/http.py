@@ -156,7 +156,7 @@ def refused_status(name: str, response: httpx.Response) -> QwenError:
     where = f"{name} answered {status} to {response.request.method} {response.request.url.path}"
     if status < 400:
         return UpstreamRedirect(f"{where} and pointed elsewhere; credentials do not follow redirects")
-    if status == 429:
+    if status in (402, 429):
         return RateLimited(f"{where}: too many requests", retry_after=retry_after(response))
     return _STATUSES.get(status, UpstreamCrashed if status >= 500 else UpstreamError)(where)
 

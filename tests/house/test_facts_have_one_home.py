@@ -56,24 +56,14 @@ WHOLE_TEXTS = (
     Fact("authorization", ("rest_shim/exchange.py",), SHIM),
     Fact(
         "authorization",
-        (
-            "qwen_grpc/credentials/exchange.py",
-            "qwen_grpc/interceptors/admission.py",
-            "qwen_grpc/services/caller.py",
-            f"{SITE}/headers.py",
-        ),
+        ("qwen_grpc/calls.py", "qwen_grpc/credentials/exchange.py", f"{SITE}/headers.py"),
         SERVER,
     ),
     # Chosen at each door, told by the server with an answer, a failure and a success; the site has one of its own.
-    Fact("x-request-id", ("rest_shim/app.py", "rest_shim/exchange.py"), SHIM),
+    Fact("x-request-id", ("rest_shim/exchange.py",), SHIM),
     Fact(
         "x-request-id",
-        (
-            "qwen_grpc/calls.py",
-            "qwen_grpc/interceptors/observe.py",
-            "qwen_grpc/interceptors/translate_errors.py",
-            f"{SITE}/headers.py",
-        ),
+        ("qwen_grpc/calls.py", f"{SITE}/headers.py"),
         SERVER,
     ),
 )

@@ -21,7 +21,7 @@ from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 from rest_shim.app import build
 from rest_shim.codec import REQUESTS
-from rest_shim.door import listening
+from rest_shim.door import bound_socket, listening
 
 COMPLETIONS = "/v1/chat/completions"
 
@@ -50,7 +50,7 @@ async def open_doors(
         port, rest = await server.listen(), shim_settings(**(shim or {}))
         try:
             async with (
-                listening(build(rest, server.channel), rest) as door,
+                listening(build(rest, server.channel), bound_socket(rest.host, rest.port, reuse_port=False)) as door,
                 grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
                 httpx.AsyncClient(base_url=f"http://127.0.0.1:{door.port}", timeout=20) as http,
             ):

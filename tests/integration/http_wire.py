@@ -59,7 +59,9 @@ async def wire(port: int) -> AsyncIterator[Wire]:
 
 def post(path: str, body: Any, **headers: str) -> bytes:
     """A POST of JSON; `_` in the name of a header stands for `-`."""
-    return raw_post(path, json.dumps(body).encode(), *(f"{name.replace('_', '-')}: {headers[name]}" for name in headers))
+    return raw_post(
+        path, json.dumps(body).encode(), *(f"{name.replace('_', '-')}: {headers[name]}" for name in headers)
+    )
 
 
 def raw_post(path: str, content: bytes, *headers: str, host: str | None = "localhost") -> bytes:

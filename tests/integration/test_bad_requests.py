@@ -30,7 +30,12 @@ async def post(house: House, body: Any) -> tuple[int, dict[str, Any]]:
 @pytest.mark.parametrize("content", [b"{", b"{'model': 1}", b'{"model": NaN}', b"\xff\xfe", b'{"a":1}{', b"[" * 9000])
 async def test_what_is_no_json_is_refused(house: House, content: bytes) -> None:
     status, error = await post(house, content)
-    assert (status, error["type"], error["param"], error["code"]) == (400, "invalid_request_error", None, "invalid_json")
+    assert (status, error["type"], error["param"], error["code"]) == (
+        400,
+        "invalid_request_error",
+        None,
+        "invalid_json",
+    )
 
 
 @pytest.mark.asyncio

@@ -78,9 +78,7 @@ async def test_a_stream_in_the_middle_of_an_answer_gets_comments_only_while_it_i
 @pytest.mark.asyncio
 async def test_without_silence_there_is_no_comment() -> None:
     async with open_house(Behaviour(pace_s=0.02), shim={"early_headers": 5, "heartbeat": 2}) as house:
-        reply = await house.http.post(
-            COMPLETIONS, json=question("[[sim:long:30]]", stream=True), headers=bearer()
-        )
+        reply = await house.http.post(COMPLETIONS, json=question("[[sim:long:30]]", stream=True), headers=bearer())
 
     assert ": keep-alive" not in reply.text
     assert reply.text.count("data: ") == 33

@@ -161,8 +161,8 @@ async def test_a_model_that_went_away_upstream_is_not_found() -> None:
 
 
 def reasons_of_the_contract() -> set[str]:
-    words = [name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()]
-    return set(words) - {"UNSPECIFIED"}
+    words = {value.name.removeprefix("ERROR_REASON_") for value in ErrorReason.DESCRIPTOR.values}
+    return words - {"UNSPECIFIED"}
 
 
 def test_every_reason_of_the_contract_has_an_http_form() -> None:

@@ -333,3 +333,21 @@ async def test_files_that_are_no_objects_are_refused(store: Store) -> None:
     reply = await store.caller.ask("look", files=["cat.png"])
 
     assert verdict(reply) == "RequestValidationError: Expected `object`, got `str` - at `$.messages[0].files[0]`"
+
+
+@pytest.mark.asyncio
+async def test_the_store_may_be_another_one(store: Store) -> None:
+    own = {"store_bucket": "drawer", "store_region": "oss-moon-1", "store_endpoint": "https://store.example"}
+    store.caller.simulator.behaviour.change(own)
+    sts = await store.announce()
+    elsewhere = await store.put(sts)
+    key_id, secret = sts["access_key_id"], sts["access_key_secret"]
+    headers = {name: value for name, value in store.signed(sts).items() if name != "authorization"}
+    upload = Upload("/drawer/user-1/id-1_cat.png", headers)
+    right = await store.put(
+        sts, headers={**headers, "authorization": authorization_v4(upload, key_id, secret, "moon-1")}
+    )
+
+    assert (sts["bucketname"], sts["region"], sts["endpoint"]) == tuple(own.values())
+    assert sts["file_url"].startswith("https://drawer.oss-moon-1.aliyuncs.com/user-1/id-1_cat.png?")
+    assert (elsewhere.status_code, right.status_code) == (403, 200)

@@ -1,4 +1,5 @@
 import struct
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -125,3 +126,14 @@ async def test_a_download_can_be_cut_and_taken_up_again(stranger: httpx.AsyncCli
     whole = video("user-1/t2v/" + url.partition("/t2v/")[2].partition("?")[0], 100_000)
     assert (len(taken), rest.status_code) == (70_000, 206)
     assert bytes(taken) + rest.content == whole.piece(0, 100_000)
+
+
+@pytest.mark.asyncio
+async def test_a_download_can_be_slow(stranger: httpx.AsyncClient) -> None:
+    async with calling(Behaviour(video_polls=0, output_pace_s=0.1)) as caller:
+        url = (await poll(caller, await submit(caller))).json()["data"]["content"]
+        began = time.monotonic()
+        film = await stranger.get(url)
+
+    # Two pieces of 64 KiB hold its 100,000 bytes; nothing follows the pause after the last one.
+    assert (len(film.content), time.monotonic() - began >= 0.1) == (100_000, True)

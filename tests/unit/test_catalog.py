@@ -48,7 +48,7 @@ def test_a_name_is_a_base_and_a_suffix(asked: str, id_: str, mode: Mode, thinkin
 def test_an_id_of_the_upstreams_own_wins_over_a_suffix() -> None:
     thinker = Model(id="plain-thinking", capabilities=ALL)
     models = (Model(id="plain", capabilities=ALL), thinker)
-    assert resolve("plain-thinking", models, {}).model is thinker
+    assert resolve("plain-thinking", models, {}).base is thinker
     assert [model.id for model in listed(models, {})].count("plain-thinking") == 1
 
 

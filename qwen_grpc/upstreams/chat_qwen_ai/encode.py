@@ -54,7 +54,7 @@ def encode_turn(request: CompleteChatRequest, model: ResolvedModel) -> Turn:
     """Chooses route and thinking mode. Raises `Unsupported` for what the site would silently ignore."""
     _refuse_what_it_ignores(request)
     search = request.search.enabled if request.search.HasField("enabled") else model.search or _web_search(request)
-    if search and CAPABILITY_SEARCH not in model.model.capabilities:
+    if search and CAPABILITY_SEARCH not in model.base.capabilities:
         raise Unsupported(f"the model {model.id!r} offers no web search", field="search")
     config = _thinking(request.thinking, model) | {
         "output_schema": "phase",
@@ -108,7 +108,7 @@ def _thinking(options: ThinkingOptions, model: ResolvedModel) -> Json:
 
 def _budget(options: ThinkingOptions, model: ResolvedModel) -> Json:
     budget = options.budget_tokens or _EFFORTS.get(options.effort, 0)
-    limit = model.model.max_thinking_tokens or budget
+    limit = model.base.max_thinking_tokens or budget
     return {"thinking_budget": min(budget, limit)} if budget else {}
 
 

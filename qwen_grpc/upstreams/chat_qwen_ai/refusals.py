@@ -100,12 +100,16 @@ def _unknown(response: httpx.Response) -> QwenError:
 
 def refused_event(event: Event) -> QwenError:
     """What a failure inside a stream means."""
+    told = (_decoded(raw) for raw in (event.error, event.data))
+    found = next((part for part in told if isinstance(part, dict)), {"code": _decoded(event.code)})
+    return _coded(_lenient(found)) or UpstreamError(f"{SITE} failed in the middle of its answer")
+
+
+def _decoded(raw: msgspec.Raw) -> Any:
     try:
-        value = msgspec.json.decode(event.error if said(event.error) else event.data or b"null")
+        return msgspec.json.decode(raw) if said(raw) else None
     except UNREADABLE:
-        value = None
-    found = _coded(_lenient(value)) if isinstance(value, dict) else None
-    return found or UpstreamError(f"{SITE} failed in the middle of its answer")
+        return None
 
 
 def expired() -> CredentialExpired:
@@ -204,6 +208,7 @@ _CODES: dict[str, Callable[[Refusal], QwenError]] = {
 
 # Where the code is missing or says nothing.
 _DETAILS: dict[str, Callable[[Refusal], QwenError]] = {
+    "RequestValidationError": _always(Internal, f"{SITE} found our request incomplete"),
     "parent_id": _always(StaleParent, f"{SITE} does not have the message that this turn should follow"),
     "The input token limit is exceeded": _too_long,
     "This conversation has been deleted": _gone,
@@ -212,5 +217,4 @@ _DETAILS: dict[str, Callable[[Refusal], QwenError]] = {
     "Model not found": _no_model,
     "allocated quota exceeded": _slow_down,
     "401 Unauthorized": _expired,
-    "RequestValidationError": _always(Internal, f"{SITE} found our request incomplete"),
 }

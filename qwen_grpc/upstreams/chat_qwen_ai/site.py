@@ -12,12 +12,12 @@ import msgspec
 
 from qwen_grpc.addresses import COMPLETIONS
 from qwen_grpc.credentials import WebSession
-from qwen_grpc.errors import AccessDenied, NotFound, UpstreamProtocol, UpstreamTtfbTimeout
+from qwen_grpc.errors import AccessDenied, NotFound, TokenMalformed, UpstreamProtocol, UpstreamTtfbTimeout
 from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
 from qwen_grpc.upstreams.chat_qwen_ai.headers import cookie_header, session_headers
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired, refusal
 from qwen_grpc.upstreams.chat_qwen_ai.stored import StoredChat, decode_chat
-from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Reply
+from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Renewal, Reply
 from qwen_grpc.upstreams.http import Origin, Reads
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
@@ -155,7 +155,8 @@ def _renewed(session: WebSession, response: httpx.Response, content: bytes) -> W
     if _refused(response, content):
         error = refusal(response, content)
         raise expired() if isinstance(error, AccessDenied) else error
-    data = _reply.decode(content).data
-    if not isinstance(data, dict) or not isinstance(token := data.get("access_token"), str):
-        raise UpstreamProtocol(f"{SITE} renewed the session without giving an access token")
-    return session.with_token(token, data.get("refresh_token") or "")
+    try:
+        given = msgspec.json.decode(content, type=Renewal).data
+        return session.with_token(given.access_token, given.refresh_token or "")
+    except (*UNREADABLE, TokenMalformed):
+        raise UpstreamProtocol(f"{SITE} renewed the session without giving a usable access token") from None

@@ -70,6 +70,7 @@ class Event(Struct, gc=False):
     error: Raw = NOTHING
     success: bool | None = None
     data: Raw = NOTHING
+    code: Raw = NOTHING
 
 
 class Cumulative(Struct, gc=False):
@@ -155,3 +156,16 @@ class Reply(Struct, gc=False):
     details: Any = None
     detail: Any = None
     error: Any = None
+
+
+class FreshTokens(Struct):
+    """What a renewal gives; the refresh token only when it was replaced."""
+
+    access_token: str
+    refresh_token: str | None = None
+
+
+class Renewal(Struct):
+    """The answer of the sign-in host to a renewal."""
+
+    data: FreshTokens
