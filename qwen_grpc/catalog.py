@@ -52,7 +52,16 @@ NEEDS: Mapping[Mode, tuple[Capability, ...]] = {
 }
 
 # Modes that this version serves. The others are known, and refused by name.
-SERVED = (Mode.CHAT, Mode.THINKING, Mode.NO_THINKING, Mode.SEARCH, Mode.THINKING_SEARCH)
+SERVED = (
+    Mode.CHAT,
+    Mode.THINKING,
+    Mode.NO_THINKING,
+    Mode.SEARCH,
+    Mode.THINKING_SEARCH,
+    Mode.IMAGE,
+    Mode.IMAGE_EDIT,
+    Mode.VIDEO,
+)
 
 _SHORTEST_FIRST = sorted(Mode, key=lambda mode: len(mode.value))
 _TAIL = re.compile(r"-(latest|\d{4})$")

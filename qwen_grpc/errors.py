@@ -3,7 +3,7 @@
     QwenError
     ├── the caller     TokenMissing TokenMalformed InvalidParameter ModelNotFound NotFound Unsupported
     │                  ContextLength ContentFiltered TooLarge ClientDeadline IdempotencyKeyReused
-    │                  MediaUrlBlocked JobExpired
+    │                  MediaUrlBlocked JobExpired JobUnknownOutcome
     ├── the account    CredentialExpired AccessDenied UpstreamChallenge QuotaExhausted RateLimited ChatBusy
     ├── the upstream   UpstreamConnect UpstreamTls UpstreamError (UpstreamCrashed) UpstreamUnavailable
     │                  UpstreamRedirect UpstreamHeadersTimeout UpstreamTtfbTimeout UpstreamIdleTimeout
@@ -115,6 +115,12 @@ class JobExpired(QwenError):
     """The result of a job is gone upstream."""
 
     code, reason = StatusCode.NOT_FOUND, "JOB_EXPIRED"
+
+
+class JobUnknownOutcome(QwenError):
+    """It is not known whether the upstream has the job."""
+
+    code, reason = StatusCode.ABORTED, "JOB_UNKNOWN_OUTCOME"
 
 
 class ClientDeadline(QwenError):

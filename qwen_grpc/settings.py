@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     model_cache_duration: float = Field(3600, ge=0, description="Seconds for which a model list is kept.")
     qwen_keep_chats: bool = Field(False, description="Never remove the chats that API calls make upstream.")  # noqa: FBT003
     qwen_chat_idle: float = Field(600, ge=1, description="Seconds after which an idle chat is removed upstream.")
+    qwen_video_poll: float = Field(10, gt=0, description="Seconds between two looks at a video that is being made.")
     qwen_max_calls: int = Field(1000, ge=1, description="Calls served at once; one more is refused.")
     qwen_drain: float = Field(30, ge=0, description="Seconds that running calls get to finish on SIGTERM.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important log level.")

@@ -32,7 +32,8 @@ def build(settings: ShimSettings, channel: grpc.aio.Channel) -> Sanic[Any, Any]:
     app.ctx.running = Running()
     stubs = stubs_on(channel)
     for route in ROUTES:
-        app.add_route(_served(route, stubs, settings), route.path, methods=route.methods, name=route.serve.__name__)
+        serve, name = _served(route, stubs, settings), route.serve.__name__
+        app.add_route(serve, route.path, methods=route.methods, name=name, stream=route.streamed)
     Cors(settings.cors_origins).attach(app)
     app.on_request(_begin, priority=100)
     app.on_response(_end)

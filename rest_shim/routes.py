@@ -1,11 +1,13 @@
 """The table of REST endpoints."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sanic import HTTPResponse
 
 from rest_shim.completions import complete_chat
+from rest_shim.files import delete_file, get_file, list_files, upload_file
 from rest_shim.models import get_model, list_models
 from rest_shim.status import health, welcome
 from rest_shim.tokens import refresh_token, validate_token
@@ -22,6 +24,8 @@ class Route:
     serve: Serve
     rpc: str
     about: str
+    # Whether the body is read by `serve` as it comes, and may be larger than memory should hold.
+    streamed: bool = False
 
 
 ROUTES: tuple[Route, ...] = (
@@ -38,6 +42,10 @@ ROUTES: tuple[Route, ...] = (
         "ChatService.StreamChat, CompleteChat",
         "Chat, whole or as SSE with `stream: true`.",
     ),
+    Route(("POST",), "/v1/files", upload_file, "FilesService.UploadFile", "Upload a file (multipart).", streamed=True),
+    Route(("GET",), "/v1/files", list_files, "FilesService.ListFiles", "The files that have not expired."),
+    Route(("GET",), "/v1/files/<file_id:str>", get_file, "FilesService.GetFile", "A file's description."),
+    Route(("DELETE",), "/v1/files/<file_id:str>", delete_file, "FilesService.DeleteFile", "Forget a file."),
 )
 
 
@@ -48,4 +56,4 @@ def endpoints() -> list[str]:
 
 def shown(path: str) -> str:
     """A path as documentation writes it."""
-    return path.replace("<model_id:path>", "{id}")
+    return re.sub(r"<\w+:\w+>", "{id}", path)

@@ -16,3 +16,4 @@ class ShimSettings(BaseSettings):
     heartbeat: float = Field(10, gt=0, description="Seconds of silence after which a stream gets a comment line.")
     shim_target: str = Field("", description="gRPC target of `rest-shim`, such as `127.0.0.1:50051` or `unix:/run/q`.")
     max_body: int = Field(4 << 20, ge=1024, description="Bytes that a request body may have.")
+    max_upload: int = Field(512 << 20, ge=1024, description="Bytes that the form of an upload may have.")

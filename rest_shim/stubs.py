@@ -7,11 +7,13 @@ import grpc
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
+from qwen_grpc.v1.files_pb2_grpc import FilesServiceStub
 from qwen_grpc.v1.models_pb2_grpc import ModelsServiceStub
 from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceStub
 
 if TYPE_CHECKING:
     from qwen_grpc.v1.chat_pb2_grpc import ChatServiceAsyncStub
+    from qwen_grpc.v1.files_pb2_grpc import FilesServiceAsyncStub
     from qwen_grpc.v1.models_pb2_grpc import ModelsServiceAsyncStub
     from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceAsyncStub
 
@@ -39,10 +41,11 @@ class Stubs:
     chat: "ChatServiceAsyncStub"
     models: "ModelsServiceAsyncStub"
     tokens: "TokensServiceAsyncStub"
+    files: "FilesServiceAsyncStub"
     health: Any
 
 
 def stubs_on(channel: grpc.aio.Channel) -> Stubs:
     """The stubs on a channel, which may be real or in-process."""
-    kinds: tuple[Any, ...] = (ChatServiceStub, ModelsServiceStub, TokensServiceStub, HealthStub)
+    kinds: tuple[Any, ...] = (ChatServiceStub, ModelsServiceStub, TokensServiceStub, FilesServiceStub, HealthStub)
     return Stubs(*(kind(channel) for kind in kinds))

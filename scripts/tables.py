@@ -7,6 +7,7 @@ code is 1 when a table is stale.
 
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,15 @@ def models() -> Iterator[Row]:
         yield (f"`{family}`", ", ".join(_code(name) for name in ids))
 
 
+def layers() -> Iterator[Row]:
+    """The layers of the server, from the import rules."""
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    names = next(rule["layers"] for rule in rules if rule["type"] == "layers")
+    yield ("", "layer, from the top")
+    for number, layer in enumerate(names, 1):
+        yield (str(number), ", ".join(_code(name) for name in layer.split(" | ")))
+
+
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "endpoints": endpoints,
     "settings": settings,
@@ -130,6 +140,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "options": options,
     "channel": channel,
     "models": models,
+    "layers": layers,
 }
 
 

@@ -4,7 +4,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import httpx
@@ -17,6 +19,9 @@ from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 from qwen_grpc.v1.models_pb2_grpc import ModelsServiceStub
 from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceStub
 from rest_shim.settings import ShimSettings
+
+# One file for each server; the folder goes away with the process.
+LEDGERS = TemporaryDirectory(prefix="qwen-grpc-ledgers-")
 
 USER = "00000000-0000-4000-8000-000000000001"
 
@@ -34,6 +39,7 @@ def bearer(credential: WebSession | None = None) -> dict[str, str]:
 def settings_for(simulator: Simulator, **changes: Any) -> Settings:
     """Settings that know nothing of the machine's environment."""
     fixed = {"grpc_port": 0, "qwen_base_url": simulator.url, "qwen_auth_url": simulator.url, "qwen_drain": 0.2}
+    fixed |= {"qwen_upload_url": simulator.url, "qwen_ledger": f"{LEDGERS.name}/{uuid4().hex}.sqlite3"}
     return Settings.model_construct(**{**Settings.model_construct().model_dump(), **fixed, **changes})
 
 

@@ -91,15 +91,15 @@ class Jobs:
         return await self._ledger.run(work)
 
     async def change(self, job_id: str, **values: Any) -> Job:
-        """Sets columns, and counts the revision. A final state also gets its time."""
-        if State(values.get("state", State.RUNNING)).final:
-            values["completed_at"] = self._now()
+        """Sets columns, and counts the revision. The first final state also gets its time."""
         names = ", ".join(f"{name} = ?" for name in values)
+        ended_at = self._now() if State(values.get("state", State.RUNNING)).final else None
 
         def work(db: sqlite3.Connection) -> Job:
             db.execute(
-                f"UPDATE jobs SET {names}, revision = revision + 1 WHERE id = ?",  # noqa: S608
-                (*values.values(), job_id),
+                f"UPDATE jobs SET {names}, completed_at = COALESCE(completed_at, ?), "  # noqa: S608
+                "revision = revision + 1 WHERE id = ?",
+                (*values.values(), ended_at, job_id),
             )
             return _found(_one(db, "id = ?", job_id))
 
@@ -109,12 +109,17 @@ class Jobs:
         """A job of this owner. Raises `NotFound`, also for somebody else's."""
         return _found(await self._ledger.run(lambda db: _one(db, "id = ? AND owner = ?", job_id, owner)))
 
-    async def page(self, owner: str, states: Sequence[State], first: int, count: int) -> list[Job]:
-        """Jobs of this owner, newest first, `first` of them left out; no states means all."""
+    async def page(self, owner: str, states: Sequence[State], after: str, count: int) -> list[Job]:
+        """Jobs of this owner, newest first, from behind the job `after` on; no states means all.
+
+        Without `after` from the newest on. Jobs that are added between two pages shift nothing.
+        """
         marks = ", ".join("?" * len(states))
         only = f"AND state IN ({marks})" if states else ""
-        query = f"owner = ? {only} ORDER BY created_at DESC, id LIMIT ? OFFSET ?"
-        return await self._ledger.run(lambda db: _all(db, query, owner, *states, count, first))
+        behind = "AND (created_at, id) < (SELECT created_at, id FROM jobs WHERE id = ?)" if after else ""
+        query = f"owner = ? {only} {behind} ORDER BY created_at DESC, id DESC LIMIT ?"
+        values = (owner, *states, *((after,) if after else ()), count)
+        return await self._ledger.run(lambda db: _all(db, query, *values))
 
     async def unfinished(self) -> list[Job]:
         """All jobs that are not in a final state, for the start of the server."""

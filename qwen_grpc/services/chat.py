@@ -7,6 +7,7 @@ from qwen_grpc.calls import Context, announce
 from qwen_grpc.services.caller import caller
 from qwen_grpc.services.checks import check_chat
 from qwen_grpc.services.fold import fold
+from qwen_grpc.services.media import Media
 from qwen_grpc.services.pacing import LagMeter, paced
 from qwen_grpc.upstreams.base import Upstreams
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, CompleteChatResponse, StreamChatResponse
@@ -16,8 +17,9 @@ from qwen_grpc.v1.chat_pb2_grpc import ChatServiceServicer
 class ChatService(ChatServiceServicer):
     """One path for chat: a stream of deltas, which `CompleteChat` folds."""
 
-    def __init__(self, upstreams: Upstreams) -> None:
+    def __init__(self, upstreams: Upstreams, media: Media) -> None:
         self._upstreams = upstreams
+        self._media = media
         self._meter = LagMeter()
 
     async def CompleteChat(self, request: CompleteChatRequest, context: Context) -> CompleteChatResponse:
@@ -37,5 +39,6 @@ class ChatService(ChatServiceServicer):
         credentials = caller(context)
         upstream = self._upstreams.pick(credentials)
         model = await upstream.resolve(request.model, credentials)
+        attachments = await self._media.attach_messages(request.messages, upstream, credentials)
         await announce(context, model=model.id, upstream=upstream.name)
-        return upstream.chat(request, model, credentials)
+        return upstream.chat(request, model, credentials, attachments)

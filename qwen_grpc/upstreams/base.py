@@ -74,10 +74,14 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class VideoTask:
-    """How far the upstream is with a clip. `state` is RUNNING, SUCCEEDED (with `url`) or FAILED (with `error`)."""
+    """How far the upstream is with a clip. `state` is RUNNING, SUCCEEDED (with `url`) or FAILED (with `error`).
+
+    `expires_at` is when the URL ends, in epoch seconds, if it is known.
+    """
 
     state: VideoState
     url: str = ""
+    expires_at: float | None = None
     error: QwenError | None = None
 
 
@@ -140,11 +144,14 @@ class Upstream:
         raise Unsupported(f"{self.name} makes no images")
 
     async def create_video(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
-        """Hands in one clip; returns the upstream's task id. Never called twice for one job."""
+        """Hands in one clip; returns the upstream's task id. Never called twice for one job.
+
+        Raises `JobUnknownOutcome` when the upstream may have taken it; after any other error it has not.
+        """
         raise Unsupported(f"{self.name} makes no videos")
 
     async def get_video(self, task_id: str, credentials: Credentials) -> VideoTask:
-        """Asks once how far a clip is."""
+        """Asks once how far a clip is. Raises `NotFound` when the upstream no longer knows it."""
         raise Unsupported(f"{self.name} makes no videos")
 
     async def upload(self, upload: Upload, credentials: Credentials) -> Attachment:
@@ -152,7 +159,11 @@ class Upstream:
         raise Unsupported(f"{self.name} stores no files")
 
     def download(self, url: str, *, offset: int = 0, limit: int = 0) -> AbstractAsyncContextManager[Download]:
-        """Opens a result for reading, without any credential, from the upstream's own hosts only."""
+        """Opens a result for reading, without any credential, from the upstream's own hosts only.
+
+        `offset` and `limit` are bytes, and a limit of 0 means to the end. Raises
+        `JobExpired` when the content is gone, `InvalidParameter` for an offset behind its end.
+        """
         raise Unsupported(f"{self.name} has no results to download")
 
     async def list_chats(self, page: int, credentials: Credentials) -> Sequence[Chat]:

@@ -101,10 +101,8 @@ class Origin:
         for attempt in range(1, CONNECT_ATTEMPTS):
             try:
                 return await self._attempt(request)
-            except UpstreamConnect as error:
-                # Only a request that cannot have left is sent again.
-                if not isinstance(error.__cause__, httpx.ConnectError):
-                    raise
+            except UpstreamConnect:
+                # The request cannot have left, so it may be sent again.
                 await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
         return await self._attempt(request)
 
@@ -115,9 +113,14 @@ class Origin:
         except TimeoutError as error:
             raise UpstreamHeadersTimeout(f"{self.name} took the request and sent no response headers") from error
         except httpx.TransportError as error:
-            if is_tls_failure(error):
-                raise UpstreamTls(f"the certificate of {self.name} is not valid; nothing was sent") from error
-            raise UpstreamConnect(f"cannot reach {self.name} at {self.base_url}") from error
+            raise self._broken(error) from error
+
+    def _broken(self, error: httpx.TransportError) -> QwenError:
+        if is_tls_failure(error):
+            return UpstreamTls(f"the certificate of {self.name} is not valid; nothing was sent")
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return UpstreamConnect(f"cannot reach {self.name} at {self.base_url}")
+        return UpstreamTruncated(f"the connection to {self.name} broke before it answered; it may have got the request")
 
     def soon(self) -> float:
         """When the first event has to be there, in the event loop's time."""

@@ -94,12 +94,12 @@ def too_large(kind: str, field: str = "") -> TooLarge:
 
 
 def check_together(files: Sequence[tuple[str, str]]) -> None:
-    """Checks the files of one message, each a path and a kind. Raises `InvalidParameter` with the first path too many."""
+    """Checks the files of one message, each a path and a kind. Raises `InvalidParameter` with the path at fault."""
     seen: Counter[str] = Counter()
     for path, kind in files:
         seen[kind] += 1
         if seen[kind] > MAX_FILES[kind]:
-            text = f"{path}: one message takes at most {MAX_FILES[kind]} of kind {kind}"
+            text = f"{path}: one message takes at most {MAX_FILES[kind]} files of kind {kind}"
             raise InvalidParameter(text, field=path)
         if len(seen) > 1 and (seen[AUDIO] or seen[VIDEO]):
             text = f"{path}: sound and films go alone; send files of other kinds in another message"

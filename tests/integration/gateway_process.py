@@ -59,7 +59,7 @@ class Running:
 
 @asynccontextmanager
 async def started(*words: str, folder: Path, **env: str) -> AsyncIterator[Running]:
-    """A command of ours, `python -m` and the words, in a folder without settings; killed on leaving if it still runs."""
+    """A command of ours, `python -m` and the words, in a folder without settings; killed on leaving."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", *words, cwd=folder, env=_environment(env), stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL, start_new_session=True,

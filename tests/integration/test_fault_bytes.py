@@ -26,13 +26,14 @@ CRASHED = Refused(StatusCode.INTERNAL, "UPSTREAM_ERROR", 502, SERVER, "upstream_
 ELSEWHERE = Refused(StatusCode.UNAVAILABLE, "UPSTREAM_REDIRECT", 502, SERVER, "upstream_redirect")
 PROTOCOL = Refused(StatusCode.UNAVAILABLE, "UPSTREAM_PROTOCOL", 502, SERVER, "upstream_protocol", retry=True)
 EMPTY = Refused(StatusCode.UNAVAILABLE, "UPSTREAM_EMPTY", 502, SERVER, "upstream_empty", retry=True)
-CONNECT = Refused(StatusCode.UNAVAILABLE, "UPSTREAM_CONNECT", 503, SERVER, "upstream_unavailable", retry=True)
 CUT_SHORT = Refused(StatusCode.UNAVAILABLE, "UPSTREAM_TRUNCATED", 502, SERVER, "stream_interrupted")
+FAILED_LATE = Refused(StatusCode.UNAVAILABLE, "UPSTREAM_ERROR", 502, SERVER, "upstream_error", said="Hi")
 CUT = Refused(StatusCode.UNAVAILABLE, "UPSTREAM_TRUNCATED", 502, SERVER, "stream_interrupted", said="Hi")
 
 HTML = b"Content-Type: text/html"
 CANARY = b"canary-4711"
 BEGUN = STREAM_HEAD + chunk(CREATED + said("Hi"))
+FAILURE = b'data: {"error":"canary-4711"}\n\n'
 UNKNOWN = b'{"success":false,"data":{"code":"canary-4711","details":"canary-4711"}}'
 
 TABLE: dict[str, tuple[Sequence[bytes | Step], Refused]] = {
@@ -54,11 +55,12 @@ TABLE: dict[str, tuple[Sequence[bytes | Step], Refused]] = {
     "200 with nothing": ([answer(b"")], EMPTY),
     "a stream of nothing": ([STREAM_HEAD, LAST_CHUNK], EMPTY),
     "a stream with text that is no event": ([STREAM_HEAD + chunk(b"canary-4711\n\n") + LAST_CHUNK], EMPTY),
-    "hung up before the answer": ([Step.CLOSE], CONNECT),
-    "reset before the answer": ([Step.RESET], CONNECT),
-    "not HTTP": ([b"canary-4711\r\n\r\n", Step.CLOSE], CONNECT),
+    "hung up before the answer": ([Step.CLOSE], CUT_SHORT),
+    "reset before the answer": ([Step.RESET], CUT_SHORT),
+    "not HTTP": ([b"canary-4711\r\n\r\n", Step.CLOSE], CUT_SHORT),
     "cut after the headers": ([STREAM_HEAD, Step.CLOSE], CUT_SHORT),
     "cut before the first delta": ([STREAM_HEAD + chunk(CREATED), Step.CLOSE], CUT_SHORT),
+    "words and a failure in one read": ([STREAM_HEAD + chunk(CREATED + said("Hi") + FAILURE), Step.CLOSE], FAILED_LATE),
     "cut in the middle": ([BEGUN, Step.CLOSE], CUT),
     "ended in the middle of an event": ([BEGUN + chunk(b'data: {"choi') + LAST_CHUNK], CUT),
 }

@@ -92,12 +92,12 @@ TABLE = (
     Row("[[sim:empty_stream]]", *EMPTY, retry=True),
     Row("[[sim:huge_line]]", *PROTOCOL, retry=True),
     # Broken off after something was said.
-    Row("[[sim:midstream_error]]", *FAILED, retry=True, said=BOTH_PARTS),
-    Row("[[sim:delta_error]]", *FAILED, retry=True, said=BOTH_PARTS),
+    Row("[[sim:midstream_error]]", *FAILED, said=BOTH_PARTS),
+    Row("[[sim:delta_error]]", *FAILED, said=BOTH_PARTS),
     Row("[[sim:eof]]", *TRUNCATED, said=BOTH_PARTS),
     Row("[[sim:truncate]]", *TRUNCATED, said="Part 1. "),
-    Row("[[sim:garbage]]", *PROTOCOL, retry=True, said="Part 1. "),
-    Row("[[sim:bad_utf8]]", *PROTOCOL, retry=True, said="Part 1. "),
+    Row("[[sim:garbage]]", *PROTOCOL, said="Part 1. "),
+    Row("[[sim:bad_utf8]]", *PROTOCOL, said="Part 1. "),
 )  # fmt: skip
 
 

@@ -3,20 +3,36 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from qwen_grpc.catalog import ResolvedModel, resolve
 from qwen_grpc.credentials import Credentials, WebSession
 from qwen_grpc.errors import CredentialExpired, TokenMalformed
-from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Account, Attachment, ModelList, Upstream
+from qwen_grpc.upstreams.base import (
+    NO_ATTACHMENTS,
+    Account,
+    Attachment,
+    Download,
+    ModelList,
+    Scene,
+    Upload,
+    Upstream,
+    VideoTask,
+)
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES, builtin_models, decode_models
+from qwen_grpc.upstreams.chat_qwen_ai.object_store import ObjectStore
+from qwen_grpc.upstreams.chat_qwen_ai.pictures import MODES, Pictures
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired
+from qwen_grpc.upstreams.chat_qwen_ai.results import Results
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.site import Site
 from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
-from qwen_grpc.upstreams.chat_qwen_ai.turns import Turns
+from qwen_grpc.upstreams.chat_qwen_ai.turns import Means, Turns
+from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
+from qwen_grpc.upstreams.chat_qwen_ai.videos import Videos
 from qwen_grpc.upstreams.model_cache import LineUp, ModelCache
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from qwen_grpc.v1.models_pb2 import Model
@@ -38,7 +54,14 @@ class ChatQwenAi(Upstream):
 
     name = SITE
 
-    def __init__(self, site: Site, keeping: Keeping | None = None, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        site: Site,
+        keeping: Keeping | None = None,
+        store: ObjectStore | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         keeping = keeping or Keeping()
         self._site = site
         self._keeping = keeping
@@ -46,10 +69,17 @@ class ChatQwenAi(Upstream):
         self._sessions = Sessions(site.renew, now=now)
         self._tidying = Tidying(site, self._sessions, keep_chats=keeping.chats)
         self._conversations = Conversations(self._tidying.remove, idle_s=keeping.idle_chats_s)
-        self._turns = Turns(site, self._sessions, self._conversations, self._tidying, now=now)
+        self._store = store or ObjectStore()
+        self._uploads = Uploads(site, self._sessions, self._store)
+        means = Means(site, self._sessions, self._conversations, self._tidying, self._uploads)
+        self._turns = Turns(means, now=now)
+        self._videos = Videos(site, self._sessions, self._tidying, now=now)
+        self._results = Results(site)
+        self._pictures = Pictures(site, self._sessions, self._tidying, now=now)
 
     async def __aenter__(self) -> Self:
         await self._site.__aenter__()
+        await self._store.__aenter__()
         self._sweeper = asyncio.create_task(self._sweep_forever())
         return self
 
@@ -59,6 +89,7 @@ class ChatQwenAi(Upstream):
         await self._tidying.close()
         await self._sessions.close()
         await self._models.close()
+        await self._store.__aexit__(*exc)
         await self._site.__aexit__(*exc)
 
     def accepts(self, credentials: Credentials) -> bool:
@@ -77,7 +108,24 @@ class ChatQwenAi(Upstream):
         credentials: Credentials,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
     ) -> AsyncGenerator[StreamChatResponse, None]:
-        return self._turns.run(request, model, _web(credentials))
+        if model.mode in MODES:
+            return self._pictures.chat(request, model, _web(credentials), attachments)
+        return self._turns.run(request, model, _web(credentials), attachments)
+
+    async def make_image(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
+        return await self._pictures.make(scene, model, _web(credentials))
+
+    async def create_video(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
+        return await self._videos.create(scene, model, _web(credentials))
+
+    async def get_video(self, task_id: str, credentials: Credentials) -> VideoTask:
+        return await self._videos.get(task_id, _web(credentials))
+
+    def download(self, url: str, *, offset: int = 0, limit: int = 0) -> AbstractAsyncContextManager[Download]:
+        return self._results.download(url, offset=offset, limit=limit)
+
+    async def upload(self, upload: Upload, credentials: Credentials) -> Attachment:
+        return await self._uploads.upload(upload, _web(credentials))
 
     async def check(self, credentials: Credentials) -> Account:
         session = await self._sessions.fresh(_web(credentials))

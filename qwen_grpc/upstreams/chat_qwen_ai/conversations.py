@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qwen_grpc.credentials import WebSession
+from qwen_grpc.upstreams.chat_qwen_ai.attached import media_in
 from qwen_grpc.upstreams.chat_qwen_ai.encode import Place, plain
 from qwen_grpc.v1.chat_pb2 import ROLE_ASSISTANT, ChatMessage
 
@@ -28,10 +29,11 @@ class Known:
 
 
 def history_key(account: str, messages: Sequence[ChatMessage]) -> bytes:
-    """A hash of who said what, bound to the account."""
+    """A hash of who said what with which files, bound to the account."""
     digest = hashlib.sha256(account.encode())
     for message in messages:
-        said = "\0".join((message.name, message.tool_call_id, plain(message)))
+        files = ",".join(media.file_id for media in media_in(message))
+        said = "\0".join((message.name, message.tool_call_id, plain(message), files))
         text = said.encode("utf-8", "surrogatepass")
         digest.update(b"%d %d " % (message.role, len(text)))
         digest.update(text)

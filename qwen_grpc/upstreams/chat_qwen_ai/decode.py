@@ -8,6 +8,7 @@ import msgspec
 from qwen_grpc.errors import QwenError, UpstreamEmpty, UpstreamProtocol, UpstreamTruncated
 from qwen_grpc.upstreams.chat_qwen_ai.citations import Sources
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, refused_event
+from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.text import Pairing, Text, grown
 from qwen_grpc.upstreams.chat_qwen_ai.wire import (
     NOTHING,
@@ -27,6 +28,9 @@ from qwen_grpc.v1.common_pb2 import Usage
 
 _event = msgspec.json.Decoder(Event)
 
+# The phases that show a picture; the first two in turns for pictures, all of them by built-in tools.
+PICTURE_PHASES = ("image_gen", "image_edit", "image_gen_tool", "image_edit_tool", "generate_image", "image")
+
 
 class Answer:
     """One answer while it arrives: feed it the events, take the deltas.
@@ -34,9 +38,15 @@ class Answer:
     The turn is over when the phase `answer` says `finished`; other phases say
     it of themselves, and the connection's end says nothing. Reasoning
     summaries and usage are cumulative, answer text comes in increments.
+
+    A `drawing` turn was asked for nothing but a picture: it is over, too, when
+    a picture phase says `finished` and a picture was shown, or when the
+    connection ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Shown | None = None, *, drawing: bool = False) -> None:
+        self.shown = shown or Shown(f"https://{SITE}")
+        self.drawing = drawing
         self.created = Created()
         self.finished = False
         self.sources = Sources()
@@ -70,13 +80,21 @@ class Answer:
     def end(self, message: StreamChatResponse) -> None:
         """Adds what comes last: citations, the finish reason, usage. Raises `UpstreamEmpty` for an empty answer."""
         self.flush(message)
-        if not self._phase:
+        if not self._phase and not self.shown.urls:
             raise self.broken()
+        self._show(message)
         if annotations := self.sources.annotations(self.text.whole()):
             message.deltas.add(annotations=annotations)
-        message.deltas.add(finish_reason=FINISH_REASON_STOP)
+        pictures = self.shown.parts() if self.shown.urls else ""
+        message.deltas.add(finish_reason=FINISH_REASON_STOP, extra_json=pictures)
         if (block := part(self._usage, UsageBlock)) != UsageBlock():
             message.usage.CopyFrom(_counted(block))
+
+    def _show(self, message: StreamChatResponse) -> None:
+        """Adds the pictures as Markdown, behind the text: whoever shows the text then shows them."""
+        if self.shown.urls:
+            before = "\n\n" if self.text.whole() else ""
+            message.deltas.add(content=self.text.append(before + self.shown.markdown()))
 
     def _event(self, payload: bytes) -> Event:
         try:
@@ -134,6 +152,13 @@ class Answer:
         elif phase != self._phase:
             self._delta(phase, message)
 
+    def _picture(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        self.shown.take(delta, self.created.chat_id)
+        if self.drawing and delta.status == "finished" and self.shown.urls:
+            self.finished = True
+        if phase != self._phase:
+            self._delta(phase, message)
+
     def _activity(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
         if said(delta.extra):
             self.sources.add(part(delta.extra, SearchExtra))
@@ -158,6 +183,7 @@ _PHASES: dict[str, Callable[[Answer, str, Delta, StreamChatResponse], None]] = {
     "deep_research_answer": Answer._report,
     "slides": Answer._report,
     "think": Answer._think,
+    **dict.fromkeys(PICTURE_PHASES, Answer._picture),
     "thinking_summary": Answer._summary,
     "KeepAlive": Answer._nothing,
     "finished": Answer._nothing,

@@ -1,13 +1,15 @@
 """From a request to the site's JSON: the chat to open, the message to send."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from qwen_grpc.catalog import ResolvedModel
+from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.errors import ContextLength, InvalidParameter, Unsupported
+from qwen_grpc.upstreams.base import Attachment
+from qwen_grpc.upstreams.chat_qwen_ai.attached import check_parts, file_entry
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE
 from qwen_grpc.v1.chat_pb2 import (
@@ -50,8 +52,18 @@ class Turn:
     feature_config: Json
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said in a turn: a text, and the files that go with it."""
+
+    text: str
+    files: Sequence[Attachment] = ()
+
+
 def encode_turn(request: CompleteChatRequest, model: ResolvedModel) -> Turn:
     """Chooses route and thinking mode. Raises `Unsupported` for what the site would silently ignore."""
+    if model.mode is Mode.VIDEO:
+        raise Unsupported(f"{model.asked!r} makes videos, which are no answers: use POST /v1/videos", field="model")
     _refuse_what_it_ignores(request)
     search = request.search.enabled if request.search.HasField("enabled") else model.search or _web_search(request)
     if search and CAPABILITY_SEARCH not in model.base.capabilities:
@@ -90,7 +102,7 @@ def _refuse_what_it_ignores(request: CompleteChatRequest) -> None:
             raise Unsupported(f"{SITE} has no {what} and would ignore the field silently", field=field)
 
 
-_FAST: Json = {"thinking_enabled": False, "auto_thinking": False, "thinking_mode": "Fast"}
+FAST: Json = {"thinking_enabled": False, "auto_thinking": False, "thinking_mode": "Fast"}
 _SLOW: Json = {"thinking_enabled": True, "thinking_format": "summary"}
 _EFFORTS = {"minimal": 1024, "low": 4096, "medium": 16384, "high": 32768}
 
@@ -100,7 +112,7 @@ def _thinking(options: ThinkingOptions, model: ResolvedModel) -> Json:
     on = options.enabled if options.HasField("enabled") else model.thinking
     asked = on or options.effort or options.budget_tokens
     if on is False or options.effort == "none" or not asked:
-        return _FAST
+        return FAST
     if options.effort == "auto":
         return _SLOW | {"auto_thinking": True, "thinking_mode": "Auto"}
     return _SLOW | {"auto_thinking": False, "thinking_mode": "Thinking"} | _budget(options, model)
@@ -126,7 +138,7 @@ def encode_new_chat(turn: Turn, now: float) -> bytes:
     )
 
 
-def encode_completion(turn: Turn, place: Place, content: str, *, now: float, new_id: Callable[[], str]) -> bytes:
+def encode_completion(turn: Turn, place: Place, said: Said, *, now: float, new_id: Callable[[], str]) -> bytes:
     """The body of `POST /api/v2/chat/completions`; times are in seconds there.
 
     Raises `ContextLength` when the body is longer than the site takes.
@@ -139,9 +151,9 @@ def encode_completion(turn: Turn, place: Place, content: str, *, now: float, new
         "parent_id": parent,
         "childrenIds": [new_id()],
         "role": "user",
-        "content": content,
+        "content": said.text,
         "user_action": "chat",
-        "files": [],
+        "files": [file_entry(file, now=now, new_id=new_id) for file in said.files],
         "timestamp": int(now),
         "models": [turn.model_id],
         "model": "",
@@ -218,7 +230,8 @@ def _heading(message: ChatMessage) -> str:
 
 def plain(message: ChatMessage) -> str:
     """A message's text, and the tool calls in it as JSON lines."""
-    texts = [message.content] if message.content else [part.text or part.refusal for part in message.parts]
+    said = [part.text or part.refusal for part in message.parts if part.WhichOneof("part") in ("text", "refusal")]
+    texts = [message.content] if message.content else said
     calls = [
         msgspec.json.encode({"tool_call": call.name, "id": call.id, "arguments": call.arguments}).decode()
         for call in message.tool_calls
@@ -226,8 +239,8 @@ def plain(message: ChatMessage) -> str:
     return "\n".join(texts + ([message.refusal] if message.refusal else []) + calls)
 
 
-def check_text_only(messages: Sequence[ChatMessage]) -> None:
-    """Raises for a role that the site has no place for, and `Unsupported` for media."""
+def check_messages(messages: Sequence[ChatMessage], attachments: Mapping[str, Attachment]) -> None:
+    """Raises for a role that the site has no place for, and `Unsupported` for such parts."""
     for at, message in enumerate(messages):
         if message.role not in _NAMES:
             raise InvalidParameter(
@@ -235,7 +248,4 @@ def check_text_only(messages: Sequence[ChatMessage]) -> None:
                 + ", ".join(Role.Name(role).removeprefix("ROLE_").lower() for role in _NAMES),
                 field=f"messages[{at}].role",
             )
-        for number, part in enumerate(message.parts):
-            if part.WhichOneof("part") not in ("text", "refusal"):
-                where = f"messages[{at}].content[{number}]"
-                raise Unsupported(f"{where}: this version sends text only to {SITE}", field=where)
+        check_parts(message, f"messages[{at}]", attachments)

@@ -12,10 +12,11 @@ import msgspec
 
 from qwen_grpc.addresses import COMPLETIONS
 from qwen_grpc.credentials import WebSession
-from qwen_grpc.errors import AccessDenied, NotFound, TokenMalformed, UpstreamProtocol, UpstreamTtfbTimeout
+from qwen_grpc.errors import AccessDenied, NotFound, QwenError, TokenMalformed, UpstreamProtocol, UpstreamTtfbTimeout
 from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
 from qwen_grpc.upstreams.chat_qwen_ai.headers import cookie_header, session_headers
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired, refusal
+from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.stored import StoredChat, decode_chat
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Renewal, Reply
 from qwen_grpc.upstreams.http import Origin, Reads
@@ -65,21 +66,32 @@ class Site(Origin):
         return content
 
     @asynccontextmanager
-    async def completion(self, session: WebSession, chat_id: str, body: bytes) -> AsyncIterator[Opened]:
-        """Opens an answer; raises the refusal that came in its place. Leaving closes the connection."""
+    async def completion(
+        self, session: WebSession, chat_id: str, body: bytes, answer: Answer | None = None
+    ) -> AsyncIterator[Opened]:
+        """Opens an answer; raises the refusal that came in its place. Leaving closes the connection.
+
+        What comes is decoded by `answer`, or by a new one.
+        """
         path = f"{COMPLETIONS}?chat_id={_safe(chat_id)}"
         async with self.exchange(self._request("POST", path, session, body, chat_id=chat_id)) as response:
             reads = Reads(self.name, response)
             first = await reads.next(self.soon(), UpstreamTtfbTimeout)
             if not _is_stream(response, first):
                 raise refusal(response, await self.body(response, first))
-            yield await self._first_delta(reads, first)
+            yield await self._first_delta(reads, first, answer or Answer(Shown(self.base_url)))
 
-    async def _first_delta(self, reads: Reads, first: bytes) -> Opened:
-        answer, events = Answer(), self.events(reads, first)
+    async def _first_delta(self, reads: Reads, first: bytes, answer: Answer) -> Opened:
+        events = self.events(reads, first)
         async for data in events:
             message = StreamChatResponse()
-            answer.decode(data, message)
+            try:
+                answer.decode(data, message)
+            except QwenError as error:
+                if not message.deltas:
+                    raise
+                # Words and failure came in one read: the words are told first.
+                return Opened(answer, message, _failing(error), reads)
             if message.deltas or answer.finished:
                 return Opened(answer, message, events, reads)
         raise answer.broken()
@@ -127,6 +139,11 @@ class Site(Origin):
         if chat_id:
             headers |= {"referer": f"{self.base_url}/c/{chat_id}", "x-accel-buffering": "no"}
         return self.http.build_request(method, self.base_url + path, headers=headers, content=body)
+
+
+async def _failing(error: QwenError) -> AsyncIterator[list[bytes]]:
+    raise error
+    yield  # makes this the generator that events are
 
 
 def _safe(chat_id: str) -> str:

@@ -10,6 +10,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.wire import NOTHING, UNREADABLE, Page, Sea
 class StoredPart(Struct):
     """One phase of a stored answer."""
 
+    content: str | None = None
     extra: msgspec.Raw = NOTHING
 
 
@@ -17,6 +18,7 @@ class StoredAnswer(Struct):
     """A stored message."""
 
     content_list: list[StoredPart] | None = None
+    extra: msgspec.Raw = NOTHING
 
 
 class History(Struct, rename="camel"):
@@ -42,6 +44,11 @@ class StoredChat(Struct):
     def current_id(self) -> str:
         """The id of the last message of the active branch, empty in an empty chat."""
         return self.chat.history.current_id or self.current or ""
+
+    def answer(self, answer_id: str) -> StoredAnswer:
+        """The answer of that id, or the last message when there is none."""
+        messages = self.chat.history.messages
+        return messages.get(answer_id) or messages.get(self.current_id) or StoredAnswer()
 
     @property
     def pages(self) -> dict[int, Page]:

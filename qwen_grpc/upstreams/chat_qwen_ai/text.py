@@ -34,6 +34,11 @@ class Text:
             self._parts.append(held)
         return held
 
+    def append(self, more: str) -> str:
+        """Takes and returns text that stands behind all that the site wrote."""
+        self._parts.append(more)
+        return more
+
     def whole(self) -> str:
         """All text returned so far."""
         return "".join(self._parts)

@@ -3,9 +3,9 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import WebSession
@@ -17,21 +17,27 @@ from qwen_grpc.errors import (
     QwenError,
     UpstreamHeadersTimeout,
     UpstreamIdleTimeout,
+    UpstreamTruncated,
     UpstreamTtfbTimeout,
 )
+from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment
+from qwen_grpc.upstreams.chat_qwen_ai.attached import attached_to
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations, Known
 from qwen_grpc.upstreams.chat_qwen_ai.encode import (
     Place,
+    Said,
     Turn,
-    check_text_only,
+    check_messages,
     encode_completion,
     encode_new_chat,
     encode_turn,
     fold,
 )
+from qwen_grpc.upstreams.chat_qwen_ai.long_text import fitted
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.site import Opened, Site
 from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
+from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
 from qwen_grpc.v1.chat_pb2 import (
     ROLE_ASSISTANT,
     ChatMessage,
@@ -51,22 +57,26 @@ class Errand:
 
     `place` is None until it has a chat, which then knows the first `known`
     messages. A `named` chat was chosen by the caller and is never removed.
+    `fitted` is what is sent for the rest.
     """
 
     turn: Turn
     messages: Sequence[ChatMessage]
     session: WebSession
+    attachments: Mapping[str, Attachment] = field(default_factory=dict)
     place: Place | None = None
     known: int = 0
     named: bool = False
     ephemeral: bool = False
     asked: bool = False
+    fitted: Said | None = None
     opened: Opened | None = None
 
     @property
-    def content(self) -> str:
-        """What is sent."""
-        return fold(self.messages[self.known :])
+    def said(self) -> Said:
+        """What is to be sent."""
+        new = self.messages[self.known :]
+        return Said(fold(new), attached_to(new, self.attachments))
 
     @property
     def answer_id(self) -> str:
@@ -74,31 +84,39 @@ class Errand:
         return self.opened.answer.created.response_id if self.opened else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What turns work with."""
+
+    site: Site
+    sessions: Sessions
+    conversations: Conversations
+    tidying: Tidying
+    uploads: Uploads
+
+
 class Turns:
     """Runs turns. Retries happen only before the first delta: after 401, after a busy or a vanished chat; once each."""
 
-    def __init__(
-        self,
-        site: Site,
-        sessions: Sessions,
-        conversations: Conversations,
-        tidying: Tidying,
-        *,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._site = site
-        self._sessions = sessions
-        self._conversations = conversations
-        self._tidying = tidying
+    def __init__(self, means: Means, *, now: Callable[[], float] = time.time) -> None:
+        self._site = means.site
+        self._sessions = means.sessions
+        self._conversations = means.conversations
+        self._tidying = means.tidying
+        self._uploads = means.uploads
         self._now = now
 
     async def run(
-        self, request: CompleteChatRequest, model: ResolvedModel, session: WebSession
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        session: WebSession,
+        attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
     ) -> AsyncGenerator[StreamChatResponse, None]:
         """Yields the answer; see `Upstream.chat`."""
         turn = encode_turn(request, model)
-        check_text_only(request.messages)
-        errand = Errand(turn, request.messages, await self._sessions.fresh(session))
+        check_messages(request.messages, attachments)
+        errand = Errand(turn, request.messages, await self._sessions.fresh(session), attachments)
         await self._find_place(errand, request)
         try:
             async with AsyncExitStack() as stack:
@@ -142,14 +160,15 @@ class Turns:
                 tried.add(kind)
 
     async def _attempt(self, stack: AsyncExitStack, errand: Errand) -> Opened:
+        said = errand.fitted = errand.fitted or await fitted(errand.said, self._uploads, errand.session)
         if errand.place is None:
             chat_id = await self._site.new_chat(errand.session, encode_new_chat(errand.turn, self._now()))
             errand.place = Place(chat_id)
-        body = encode_completion(errand.turn, errand.place, errand.content, now=self._now(), new_id=new_id)
+        body = encode_completion(errand.turn, errand.place, said, now=self._now(), new_id=new_id)
         errand.asked = True
         try:
             return await stack.enter_async_context(self._site.completion(errand.session, errand.place.chat_id, body))
-        except (UpstreamHeadersTimeout, UpstreamTtfbTimeout):
+        except (UpstreamHeadersTimeout, UpstreamTtfbTimeout, UpstreamTruncated):
             # Silence is no refusal: the site may be writing an answer.
             raise
         except QwenError:
@@ -168,7 +187,7 @@ class Turns:
             case NotFound() if errand.known and not errand.named:
                 # The person removed the chat, or its last answer: the whole history goes to a new one.
                 self._leave(errand)
-                errand.place, errand.known = None, 0
+                errand.place, errand.known, errand.fitted = None, 0, None
                 return True
             case _:
                 return False

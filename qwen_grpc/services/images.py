@@ -1,0 +1,173 @@
+"""ImagesService."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from qwen_grpc.calls import Context, announce
+from qwen_grpc.catalog import Mode, ResolvedModel
+from qwen_grpc.credentials import Credentials
+from qwen_grpc.errors import InvalidParameter, ModelNotFound, QwenError, Unsupported, UpstreamProtocol
+from qwen_grpc.services.caller import caller
+from qwen_grpc.services.media import Media
+from qwen_grpc.upstreams.base import Attachment, Scene, Upstream, Upstreams
+from qwen_grpc.upstreams.kinds import IMAGE, MAX_FILES, SNIFFED_BYTES, kind_of, sniffed
+from qwen_grpc.v1.images_pb2 import (
+    IMAGE_FORMAT_DATA,
+    EditImagesRequest,
+    EditImagesResponse,
+    GenerateImagesRequest,
+    GenerateImagesResponse,
+    Image,
+    ImageOptions,
+)
+from qwen_grpc.v1.images_pb2_grpc import ImagesServiceServicer
+from qwen_grpc.v1.models_pb2 import CAPABILITY_IMAGE_EDIT, CAPABILITY_IMAGE_GENERATION, Capability
+
+# What the contract allows, and how many turns one call may cost.
+MAX_N = 10
+MAX_TURNS = 4
+# An account that draws more at once is asked to slow down.
+AT_ONCE = 2
+MAX_IMAGE_BYTES = 20 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """Where pictures are made for a call."""
+
+    upstream: Upstream
+    model: ResolvedModel
+    credentials: Credentials
+
+
+class ImagesService(ImagesServiceServicer):
+    """Makes and edits images: one turn of the upstream for each."""
+
+    def __init__(self, upstreams: Upstreams, media: Media, *, now: Callable[[], float] = time.time) -> None:
+        self._upstreams = upstreams
+        self._media = media
+        self._now = now
+
+    async def GenerateImages(self, request: GenerateImagesRequest, context: Context) -> GenerateImagesResponse:
+        """Makes images from words."""
+        count = _checked(request.prompt, request.options)
+        studio = await self._studio(request.model, CAPABILITY_IMAGE_GENERATION, context)
+        images = await _images(studio, Scene(request.prompt, request.options.size), request.options, count)
+        return GenerateImagesResponse(created=int(self._now()), images=images)
+
+    async def EditImages(self, request: EditImagesRequest, context: Context) -> EditImagesResponse:
+        """Makes images from images and words."""
+        count = _checked(request.prompt, request.options)
+        _check_inputs(request)
+        studio = await self._studio(request.model, CAPABILITY_IMAGE_EDIT, context)
+        attachments = await self._attached(request, studio)
+        scene = Scene(request.prompt, request.options.size, attachments)
+        images = await _images(studio, scene, request.options, count)
+        return EditImagesResponse(created=int(self._now()), images=images)
+
+    async def _studio(self, model: str, capability: Capability, context: Context) -> Studio:
+        credentials = caller(context)
+        upstream = self._upstreams.pick(credentials)
+        resolved = await _resolved(model, capability, upstream, credentials)
+        await announce(context, model=resolved.id, upstream=upstream.name)
+        return Studio(upstream, resolved, credentials)
+
+    async def _attached(self, request: EditImagesRequest, studio: Studio) -> Sequence[Attachment]:
+        pairs = [(f"images[{at}]", image) for at, image in enumerate(request.images)]
+        return await self._media.attach(pairs, studio.upstream, studio.credentials, kind=IMAGE)
+
+
+def _checked(prompt: str, options: ImageOptions) -> int:
+    """How many images are wanted."""
+    count = options.n if options.HasField("n") else 1
+    if not prompt.strip():
+        raise InvalidParameter("prompt is missing: say in words what the image shall show", field="prompt")
+    if not 1 <= count <= MAX_N:
+        raise InvalidParameter(f"n is {count}: expected 1 to {MAX_TURNS}", field="n")
+    if count > MAX_TURNS:
+        raise Unsupported(f"n is {count}: at most {MAX_TURNS} images are made in one call", field="n")
+    return count
+
+
+def _check_inputs(request: EditImagesRequest) -> None:
+    if request.HasField("mask"):
+        text = "masks are not supported: say in the prompt what is to be changed, and leave mask away"
+        raise Unsupported(text, field="mask")
+    if not 1 <= len(request.images) <= MAX_FILES[IMAGE]:
+        text = f"images has {len(request.images)} entries: expected 1 to {MAX_FILES[IMAGE]} images to edit"
+        raise InvalidParameter(text, field="images")
+
+
+_MODES = {CAPABILITY_IMAGE_GENERATION: Mode.IMAGE, CAPABILITY_IMAGE_EDIT: Mode.IMAGE_EDIT}
+
+
+async def _resolved(name: str, needed: Capability, upstream: Upstream, credentials: Credentials) -> ResolvedModel:
+    """The model of that name, with or without the suffix; without a name, the first that can do it."""
+    word = Capability.Name(needed).removeprefix("CAPABILITY_").lower()
+    if not name:
+        models = (await upstream.list_models(credentials)).models
+        able = next((model for model in models if needed in model.capabilities), None)
+        if able is None:
+            raise ModelNotFound(f"no model that is listed offers {word}: name another in model")
+        return ResolvedModel(able.id, able, _MODES[needed])
+    resolved = await upstream.resolve(name, credentials)
+    if resolved.mode not in (Mode.CHAT, *_MODES.values()) or needed not in resolved.base.capabilities:
+        raise Unsupported(f"{name!r} does not offer {word}; ListModels tells which models do", field="model")
+    return resolved
+
+
+async def _images(studio: Studio, scene: Scene, options: ImageOptions, count: int) -> list[Image]:
+    """All images, or an error: a short list would look like success."""
+
+    async def make() -> Image:
+        url = await studio.upstream.make_image(scene, studio.model, studio.credentials)
+        return await _downloaded(studio.upstream, url) if options.format == IMAGE_FORMAT_DATA else Image(url=url)
+
+    made, failures = await _side_by_side(count, make)
+    if not failures:
+        return made
+    error = failures[0]
+    if made:
+        error.message = f"{error.message}; {len(made)} of {count} images were made before and are not returned"
+        # A blind retry would make, and count, those again.
+        error.facts["partial"] = "true"
+    raise error
+
+
+async def _side_by_side(count: int, make: Callable[[], Awaitable[Image]]) -> tuple[list[Image], list[QwenError]]:
+    """Makes `count` images, a few at once; begins none after a failure, and lets those under way finish."""
+    made: list[Image] = []
+    failures: list[QwenError] = []
+    turns = iter(range(count))
+
+    async def work() -> None:
+        while not failures and next(turns, None) is not None:
+            try:
+                made.append(await make())
+            except QwenError as error:
+                failures.append(error)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(count, AT_ONCE)):
+            group.create_task(work())
+    return made, failures
+
+
+async def _downloaded(upstream: Upstream, url: str) -> Image:
+    content = bytearray()
+    async with upstream.download(url) as found:
+        async for chunk in found.chunks:
+            content += chunk
+            if len(content) > MAX_IMAGE_BYTES:
+                raise UpstreamProtocol(f"{upstream.name} made an image of more than {MAX_IMAGE_BYTES} bytes")
+    return Image(data=bytes(content), mime_type=_image_type(content, upstream.name))
+
+
+def _image_type(content: bytearray, name: str) -> str:
+    """The media type of an image, by how it begins: what an upstream says of it may be a page of complaints."""
+    mime_type = sniffed(bytes(content[:SNIFFED_BYTES]))
+    if kind_of(mime_type) != IMAGE:
+        raise UpstreamProtocol(f"{name} delivered something that is no image; ask for the URL to look at it")
+    return mime_type

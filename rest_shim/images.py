@@ -1,0 +1,120 @@
+"""POST /v1/images/generations and /v1/images/edits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.message import Message
+from sanic import HTTPResponse, Request
+from sanic.request.form import File
+
+from qwen_grpc.v1.common_pb2 import Media
+from qwen_grpc.v1.images_pb2 import EditImagesRequest, GenerateImagesRequest, ImageOptions
+from rest_shim.codec import REQUESTS, RESPONSES
+from rest_shim.errors import bad_request
+from rest_shim.exchange import Exchange, Json, answer
+from rest_shim.overrides_chat import put_url
+
+# Images come inline; this is the limit of a whole request that edits some.
+MAX_EDIT_BYTES = 64 << 20
+# What is no option of the image to be made.
+_OTHERS = ("model", "prompt", "images", "image", "image[]", "mask", "stream", "partial_images")
+# All values of a form are texts; these mean numbers.
+_NUMBERS = ("n", "seed", "partial_images")
+
+
+async def generate_images(exchange: Exchange) -> HTTPResponse:
+    """Makes images from words, as OpenAI's clients ask for it."""
+    body = exchange.body
+    _check(GenerateImagesRequest, body)
+    message = GenerateImagesRequest(model=body.get("model"), prompt=body["prompt"], options=_options(body))
+    return answer(RESPONSES.write(await exchange.call(exchange.stubs.images.GenerateImages, message)))
+
+
+async def edit_images(exchange: Exchange) -> HTTPResponse:
+    """Makes images from images and words; takes a form with files, or JSON with addresses and ids of files."""
+    body, images = await _edit(exchange)
+    _check(EditImagesRequest, body)
+    message = EditImagesRequest(model=body.get("model"), prompt=body["prompt"], options=_options(body), images=images)
+    if body.get("mask") is not None:
+        message.mask.CopyFrom(_media(body["mask"], "mask"))
+    return answer(RESPONSES.write(await exchange.call(exchange.stubs.images.EditImages, message)))
+
+
+async def _edit(exchange: Exchange) -> tuple[Json, list[Media]]:
+    """The request's members, and its images."""
+    request = exchange.request
+    stream: Any = request.stream
+    # The limit of other routes is far lower.
+    stream.request_max_size = MAX_EDIT_BYTES
+    await request.receive_body()
+    if request.content_type.startswith("multipart/form-data"):
+        return _form(request)
+    images = exchange.body.get("images") or []
+    if not isinstance(images, list):
+        raise bad_request("images", "images has the wrong type: expected an array", "invalid_type")
+    return exchange.body, [_media(item, f"images[{at}]") for at, item in enumerate(images)]
+
+
+def _check(message_type: type[Message], body: Json) -> None:
+    """Raises for members that are missing, of the wrong type, or beyond what is served."""
+    named = {name: value for name, value in body.items() if name in ("model", "prompt")}
+    REQUESTS.check(message_type, named)
+    for name in ("stream", "partial_images"):
+        if body.get(name) not in (None, False, 0, "false", "0"):
+            text = f"{name}: images come whole, so leave {name} away or switch it off"
+            raise bad_request(name, text, "unsupported_parameter")
+
+
+def _options(body: Json) -> ImageOptions:
+    options = {name: value for name, value in body.items() if name not in _OTHERS}
+    REQUESTS.check(ImageOptions, options)
+    return REQUESTS.read(ImageOptions, options)
+
+
+def _media(item: Any, path: str) -> Media:
+    media = Media()
+    match item:
+        case File():
+            return _file(item)
+        case {"file_id": str() as file_id} if file_id:
+            media.file_id = file_id
+        case {"image_url": str() as url} | {"image_url": {"url": str() as url}} if url:
+            put_url(media, url)
+        case _:
+            text = f"Invalid '{path}': expected an object with image_url or file_id, or a file in a form."
+            raise bad_request(path, text, "invalid_value")
+    return media
+
+
+# -- forms --------------------------------------------------------------------------------------------------------
+
+
+def _form(request: Request) -> tuple[Json, list[Media]]:
+    body: Json = {name: _value(name, values[-1]) for name, values in (request.form or {}).items()}
+    files = request.files or {}
+    for name in ("image", "image[]"):
+        if name in body:
+            raise bad_request(name, f"Invalid '{name}': expected a file, but got a text.", "invalid_type")
+    if "mask" in files:
+        body["mask"] = files["mask"][-1]
+    return body, [_file(file) for file in _images(files)]
+
+
+def _images(files: Any) -> Iterator[File]:
+    for name in ("image", "image[]"):
+        yield from files.get(name) or () if not hasattr(files, "getlist") else files.getlist(name) or ()
+
+
+def _value(name: str, text: str) -> Any:
+    if name not in _NUMBERS:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise bad_request(name, f"Invalid type for '{name}': expected an integer.", "invalid_type") from None
+
+
+def _file(file: File) -> Media:
+    # What is not called an image is looked at by the server: many clients send no type, or one for any bytes.
+    mime_type = file.type if file.type.startswith("image/") else ""
+    return Media(data=file.body, mime_type=mime_type, filename=file.name)
