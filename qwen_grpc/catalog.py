@@ -51,18 +51,6 @@ NEEDS: Mapping[Mode, tuple[Capability, ...]] = {
     Mode.VIDEO: (CAPABILITY_VIDEO_GENERATION,),
 }
 
-# Modes that this version serves. The others are known, and refused by name.
-SERVED = (
-    Mode.CHAT,
-    Mode.THINKING,
-    Mode.NO_THINKING,
-    Mode.SEARCH,
-    Mode.THINKING_SEARCH,
-    Mode.IMAGE,
-    Mode.IMAGE_EDIT,
-    Mode.VIDEO,
-)
-
 _SHORTEST_FIRST = sorted(Mode, key=lambda mode: len(mode.value))
 _TAIL = re.compile(r"-(latest|\d{4})$")
 _ALIAS_TAILS = ("-latest", "-0428")
@@ -132,10 +120,7 @@ def _base_model(base: str, known: Mapping[str, Model], families: Mapping[str, Se
 
 
 def _offered(resolved: ResolvedModel) -> ResolvedModel:
-    if resolved.mode not in SERVED:
-        raise Unsupported(f"{resolved.asked!r} asks for {resolved.mode.value[1:]}, which this version does not serve")
-    missing = [need for need in NEEDS[resolved.mode] if need not in resolved.base.capabilities]
-    if missing:
+    if missing := _missing(resolved.base, resolved.mode):
         words = ", ".join(Capability.Name(need).removeprefix("CAPABILITY_").lower() for need in missing)
         raise Unsupported(f"{resolved.asked!r}: the model {resolved.id!r} does not offer {words}")
     return resolved
@@ -158,13 +143,19 @@ def listed(models: Sequence[Model], families: Mapping[str, Sequence[str]]) -> li
                 (name, model) for name in (family, *(family + tail for tail in _ALIAS_TAILS)) if name not in known
             ]
     names = [ResolvedModel(name + mode.value, model, mode) for name, model in bases for mode in _modes(name, model)]
+    renamed = [_understood(name, known, families) for name in _RENAMED if name not in known]
+    names += [name for name in renamed if name and not _missing(name.base, name.mode)]
     return [name.described() for name in names if _understood(name.asked, known, families) == name]
 
 
 def _modes(name: str, model: Model) -> list[Mode]:
     # Dated and `-latest` forms are listed as they are, without variants of their own.
-    modes = (Mode.CHAT,) if name.endswith(_ALIAS_TAILS) else SERVED
-    return [mode for mode in modes if all(need in model.capabilities for need in NEEDS[mode])]
+    modes = (Mode.CHAT,) if name.endswith(_ALIAS_TAILS) else Mode
+    return [mode for mode in modes if not _missing(model, mode)]
+
+
+def _missing(model: Model, mode: Mode) -> list[Capability]:
+    return [need for need in NEEDS[mode] if need not in model.capabilities]
 
 
 def _variant(name: str, model: Model, mode: Mode) -> Model:

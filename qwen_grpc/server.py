@@ -1,11 +1,12 @@
 """Puts the server together: one registration, one list of interceptors, two ways in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc.aio import ServerInterceptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
@@ -20,6 +21,7 @@ from qwen_grpc.interceptors.observe import observe
 from qwen_grpc.interceptors.translate_errors import translate_errors
 from qwen_grpc.ledger import Files, Jobs, Ledger
 from qwen_grpc.services.chat import ChatService
+from qwen_grpc.services.chats import ChatsService
 from qwen_grpc.services.files import FilesService
 from qwen_grpc.services.images import ImagesService
 from qwen_grpc.services.jobs import Cadence
@@ -35,7 +37,6 @@ from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Keeping, ObjectStore, S
 from qwen_grpc.upstreams.fetcher import Fetcher
 from qwen_grpc.v1 import (
     chat_pb2_grpc,
-    chats_pb2,
     chats_pb2_grpc,
     files_pb2_grpc,
     images_pb2_grpc,
@@ -68,6 +69,8 @@ OPTIONS: dict[str, int] = {
     "grpc.max_concurrent_streams": 1_000,
     # Silent connections are closed after ten seconds instead of a minute.
     "grpc.server_handshake_timeout_ms": 10_000,
+    # Windows that grow with the line would let an upload wait in memory, up to 40 MiB of it, while the upstream is slow.
+    "grpc.http2.bdp_probe": 0,
     # The default lets a second server start on a taken port without an error; workers ask for it.
     "grpc.so_reuseport": 0,
 }
@@ -80,10 +83,10 @@ SERVED = (
     "qwen.v1.FilesService",
     "qwen.v1.ImagesService",
     "qwen.v1.VideosService",
+    "qwen.v1.ChatsService",
 )
-UNSERVED = (
-    (chats_pb2_grpc.add_ChatsServiceServicer_to_server, chats_pb2.DESCRIPTOR.services_by_name["ChatsService"]),
-)
+# Services of the contract that wait for their first version, with the function that registers each.
+UNSERVED: tuple[tuple[Callable[[Any, Any], None], ServiceDescriptor], ...] = ()
 
 
 class Server:
@@ -120,8 +123,9 @@ class Server:
         chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(upstreams, media), way_in)
         tokens_pb2_grpc.add_TokensServiceServicer_to_server(TokensService(upstreams), way_in)
         images_pb2_grpc.add_ImagesServiceServicer_to_server(ImagesService(upstreams, media), way_in)
+        chats_pb2_grpc.add_ChatsServiceServicer_to_server(ChatsService(upstreams), way_in)
         for add, service in UNSERVED:
-            add(Unserved(service), way_in)  # type: ignore[arg-type]
+            add(Unserved(service), way_in)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, way_in)
 
     async def start(self) -> None:

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 from sanic import HTTPResponse
+from sanic.exceptions import SanicException
 
 from qwen_grpc.v1.files_pb2 import (
     DeleteFileRequest,
@@ -16,7 +18,7 @@ from qwen_grpc.v1.files_pb2 import (
 )
 from rest_shim.errors import REASONS, HttpError, bad_request
 from rest_shim.exchange import UNARY_S, Exchange, Json, answer
-from rest_shim.forms import Form, streamed_form
+from rest_shim.forms import Form, discard, streamed_form
 
 PAGE = 1000
 MAX_LIMIT = 10_000
@@ -24,16 +26,26 @@ MAX_LIMIT = 10_000
 
 async def upload_file(exchange: Exchange) -> HTTPResponse:
     """Takes a form with `file` and `purpose`, in any order."""
-    # Asked first: nobody without a good credential fills the disk here.
-    await exchange.call(exchange.stubs.files.ListFiles, ListFilesRequest(page_size=1))
     try:
         async with asyncio.timeout(exchange.timeout(UNARY_S)):
-            async with streamed_form(exchange.request, limit=exchange.settings.max_upload) as form:
-                _check(form)
-                made = await exchange.call(exchange.stubs.files.UploadFile, _requests(form))
+            # Asked first: nobody without a good credential fills the disk here.
+            await exchange.call(exchange.stubs.files.ListFiles, ListFilesRequest(page_size=1))
+            return answer(_shown(await _uploaded(exchange)))
     except TimeoutError:
         raise HttpError(REASONS["CLIENT_DEADLINE"], "the form did not come in time") from None
-    return answer(_shown(made.file))
+    except (HttpError, grpc.aio.AioRpcError, SanicException):
+        await discard(exchange.request)
+        raise
+
+
+async def _uploaded(exchange: Exchange) -> File:
+    async with streamed_form(exchange.request, limit=exchange.settings.max_upload) as form:
+        if not form.has_file or not form.filename:
+            text = "the form needs a part 'file' with a file name"
+            raise bad_request("file", text, "missing_required_parameter")
+        made = await exchange.call(exchange.stubs.files.UploadFile, _requests(form))
+        file: File = made.file
+        return file
 
 
 async def list_files(exchange: Exchange) -> HTTPResponse:
@@ -62,12 +74,6 @@ async def delete_file(exchange: Exchange, file_id: str) -> HTTPResponse:
     """Forgets a file."""
     await exchange.call(exchange.stubs.files.DeleteFile, DeleteFileRequest(file_id=file_id))
     return answer({"id": file_id, "object": "file", "deleted": True})
-
-
-def _check(form: Form) -> None:
-    if not form.has_file or not form.filename:
-        text = "the form needs a part 'file' with a file name"
-        raise bad_request("file", text, "missing_required_parameter")
 
 
 async def _requests(form: Form) -> AsyncIterator[UploadFileRequest]:

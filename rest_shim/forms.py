@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -15,12 +15,17 @@ from multipart import (
     parse_options_header,
 )
 from sanic import Request
+from sanic.exceptions import SanicException
 
 from rest_shim.errors import REASONS, HttpError, bad_request
 
 MAX_PARTS = 32
 MAX_FIELD_BYTES = 8192
 PIECE_BYTES = 256 * 1024
+
+# How much of a refused body is still read, and for how many seconds.
+DISCARDED_BYTES = 512 << 20
+DISCARDED_S = 10.0
 
 
 @dataclass
@@ -47,7 +52,7 @@ async def streamed_form(request: Request, *, limit: int) -> AsyncIterator[Form]:
 
     Raises a 400 or 413 for what is no such form.
     """
-    parser = PushMultipartParser(_boundary(request), max_segment_count=MAX_PARTS, strict=True)
+    parser = PushMultipartParser(boundary_of(request), max_segment_count=MAX_PARTS, strict=True)
     stream: Any = request.stream
     # The limit for bodies that are held in memory is far lower.
     stream.request_max_size = limit
@@ -63,7 +68,19 @@ async def streamed_form(request: Request, *, limit: int) -> AsyncIterator[Form]:
         yield form
 
 
-def _boundary(request: Request) -> str:
+async def discard(request: Request) -> None:
+    """Reads what still comes of a refused body, for a while: a client that is cut off while it sends sees no answer."""
+    stream: Any = request.stream
+    stream.request_max_size = float("inf")
+    left = DISCARDED_BYTES
+    with suppress(TimeoutError, SanicException):
+        async with asyncio.timeout(DISCARDED_S):
+            while left > 0 and (data := await stream.read()):
+                left -= len(data)
+
+
+def boundary_of(request: Request) -> str:
+    """What separates the parts of a form. Raises a 400 when the body is none."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise bad_request(None, "expected a body of type multipart/form-data with a boundary", "invalid_form")

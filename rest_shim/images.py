@@ -1,11 +1,9 @@
 """POST /v1/images/generations and /v1/images/edits."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.message import Message
 from sanic import HTTPResponse, Request
-from sanic.request.form import File
 
 from qwen_grpc.v1.common_pb2 import Media
 from qwen_grpc.v1.images_pb2 import EditImagesRequest, GenerateImagesRequest, ImageOptions
@@ -13,6 +11,7 @@ from rest_shim.codec import REQUESTS, RESPONSES
 from rest_shim.errors import bad_request
 from rest_shim.exchange import Exchange, Json, answer
 from rest_shim.overrides_chat import put_url
+from rest_shim.small_forms import FormFile, small_form
 
 # Images come inline; this is the limit of a whole request that edits some.
 MAX_EDIT_BYTES = 64 << 20
@@ -74,7 +73,7 @@ def _options(body: Json) -> ImageOptions:
 def _media(item: Any, path: str) -> Media:
     media = Media()
     match item:
-        case File():
+        case FormFile():
             return _file(item)
         case {"file_id": str() as file_id} if file_id:
             media.file_id = file_id
@@ -90,19 +89,16 @@ def _media(item: Any, path: str) -> Media:
 
 
 def _form(request: Request) -> tuple[Json, list[Media]]:
-    body: Json = {name: _value(name, values[-1]) for name, values in (request.form or {}).items()}
-    files = request.files or {}
-    for name in ("image", "image[]"):
-        if name in body:
-            raise bad_request(name, f"Invalid '{name}': expected a file, but got a text.", "invalid_type")
-    if "mask" in files:
-        body["mask"] = files["mask"][-1]
-    return body, [_file(file) for file in _images(files)]
-
-
-def _images(files: Any) -> Iterator[File]:
-    for name in ("image", "image[]"):
-        yield from files.get(name) or () if not hasattr(files, "getlist") else files.getlist(name) or ()
+    body: Json = {}
+    images: list[Media] = []
+    for name, value in small_form(request):
+        if name in ("image", "image[]"):
+            images.append(_media(value, name))
+        elif isinstance(value, str):
+            body[name] = _value(name, value)
+        else:
+            body[name] = value
+    return body, images
 
 
 def _value(name: str, text: str) -> Any:
@@ -114,7 +110,7 @@ def _value(name: str, text: str) -> Any:
         raise bad_request(name, f"Invalid type for '{name}': expected an integer.", "invalid_type") from None
 
 
-def _file(file: File) -> Media:
+def _file(file: FormFile) -> Media:
     # What is not called an image is looked at by the server: many clients send no type, or one for any bytes.
-    mime_type = file.type if file.type.startswith("image/") else ""
-    return Media(data=file.body, mime_type=mime_type, filename=file.name)
+    mime_type = file.mime_type if file.mime_type.startswith("image/") else ""
+    return Media(data=file.content, mime_type=mime_type, filename=file.filename)

@@ -7,6 +7,8 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from rest_shim import overrides_chat as chat
+from rest_shim import overrides_images as images
+from rest_shim import overrides_videos as videos
 from rest_shim.fields import checked, default_field, fields_of, mended, scalar
 from rest_shim.jsontext import JsonObject, dump, load
 from rest_shim.kinds import BOOLEAN, OBJECT, STRING, Kind, check_kind, kind_of, word_kind, wrong_type
@@ -213,6 +215,20 @@ FIELDS: Mapping[str, FieldRule] = {
     "Usage.reasoning_tokens": inline("completion_tokens_details", ("reasoning_tokens",)),
     "Model.create_time": renamed("created"),
     "ListModelsResponse.models": renamed("data"),
+    "ImageOptions.format": images.response_format,
+    "Image.data": renamed("b64_json"),
+    "GenerateImagesResponse.images": renamed("data"),
+    "EditImagesResponse.images": renamed("data"),
+    "CreateVideoRequest.seconds": videos.seconds,
+    "Video.state": videos.status,
+    "Video.create_time": renamed("created_at"),
+    "Video.complete_time": renamed("completed_at"),
+    "Video.expire_time": renamed("expires_at"),
+    "Video.seconds": videos.seconds,
+    "VideoError.reason": renamed("code"),
+    "Chat.create_time": renamed("created_at"),
+    "Chat.update_time": renamed("updated_at"),
+    "StoredMessage.create_time": renamed("created_at"),
 }
 
 # Objects with a `type`: the oneof that holds the rest, and the field of each type.
@@ -241,6 +257,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "AudioPart": ("data",),
     "FunctionTool": ("name",),
     "ResponseFormat": ("type",),
+    "GenerateImagesRequest": ("prompt",),
+    "EditImagesRequest": ("prompt",),
+    "CreateVideoRequest": ("prompt",),
     "ResponseFormat.JsonSchema": ("name",),
 }
 
@@ -261,4 +280,9 @@ ALWAYS: Mapping[str, Always] = {
     "Usage": lambda: {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
     "Model": lambda: {"id": "", "object": "model", "created": 0, "owned_by": ""},
     "ListModelsResponse": lambda: {"object": "list", "data": []},
+    "GenerateImagesResponse": lambda: {"created": 0, "data": []},
+    "EditImagesResponse": lambda: {"created": 0, "data": []},
+    "Video": videos.empty_video,
+    "Chat": lambda: {"id": "", "object": "chat", "title": "", "pinned": False},
+    "StoredMessage": lambda: {"id": "", "parent_id": None},
 }

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from sanic import HTTPResponse
 
+from rest_shim.chats import delete_chat, delete_chats, get_chat, list_chats
 from rest_shim.completions import complete_chat
 from rest_shim.files import delete_file, get_file, list_files, upload_file
+from rest_shim.images import edit_images, generate_images
 from rest_shim.models import get_model, list_models
 from rest_shim.status import health, welcome
 from rest_shim.tokens import refresh_token, validate_token
+from rest_shim.video_content import get_content
+from rest_shim.videos import create_video, delete_video, generate_video, get_video, list_videos
 
 Serve = Callable[..., Awaitable[HTTPResponse | None]]
 
@@ -42,10 +46,38 @@ ROUTES: tuple[Route, ...] = (
         "ChatService.StreamChat, CompleteChat",
         "Chat, whole or as SSE with `stream: true`.",
     ),
+    Route(
+        ("POST",), "/v1/images/generations", generate_images, "ImagesService.GenerateImages", "Make images from words."
+    ),
+    Route(("POST",), "/v1/images/edits", edit_images, "ImagesService.EditImages", "Edit images.", streamed=True),
+    Route(
+        ("POST",),
+        "/v1/videos/generations",
+        generate_video,
+        "VideosService.CreateVideo, WatchVideo",
+        "Make a video and wait for it.",
+    ),
+    Route(("POST",), "/v1/videos", create_video, "VideosService.CreateVideo", "Start making a video."),
+    Route(("GET",), "/v1/videos", list_videos, "VideosService.ListVideos", "The video jobs of the account."),
+    Route(("GET",), "/v1/videos/<video_id:str>", get_video, "VideosService.GetVideo", "A video job."),
+    Route(("DELETE",), "/v1/videos/<video_id:str>", delete_video, "VideosService.DeleteVideo", "Forget a video job."),
+    Route(
+        ("GET",), "/v1/videos/<video_id:str>/content", get_content, "VideosService.DownloadVideo", "The video itself."
+    ),
     Route(("POST",), "/v1/files", upload_file, "FilesService.UploadFile", "Upload a file (multipart).", streamed=True),
     Route(("GET",), "/v1/files", list_files, "FilesService.ListFiles", "The files that have not expired."),
     Route(("GET",), "/v1/files/<file_id:str>", get_file, "FilesService.GetFile", "A file's description."),
     Route(("DELETE",), "/v1/files/<file_id:str>", delete_file, "FilesService.DeleteFile", "Forget a file."),
+    Route(("GET",), "/v1/chats", list_chats, "ChatsService.ListChats", "The chats stored under the account."),
+    Route(
+        ("DELETE", "POST"),
+        "/v1/chats/delete",
+        delete_chats,
+        "ChatsService.PurgeChats, DeleteChat",
+        "Delete all chats, or those that the body names.",
+    ),
+    Route(("GET",), "/v1/chats/<chat_id:str>", get_chat, "ChatsService.GetChat", "A stored chat with its messages."),
+    Route(("DELETE",), "/v1/chats/<chat_id:str>", delete_chat, "ChatsService.DeleteChat", "Delete a stored chat."),
 )
 
 

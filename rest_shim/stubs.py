@@ -7,15 +7,21 @@ import grpc
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
+from qwen_grpc.v1.chats_pb2_grpc import ChatsServiceStub
 from qwen_grpc.v1.files_pb2_grpc import FilesServiceStub
+from qwen_grpc.v1.images_pb2_grpc import ImagesServiceStub
 from qwen_grpc.v1.models_pb2_grpc import ModelsServiceStub
 from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceStub
+from qwen_grpc.v1.videos_pb2_grpc import VideosServiceStub
 
 if TYPE_CHECKING:
     from qwen_grpc.v1.chat_pb2_grpc import ChatServiceAsyncStub
+    from qwen_grpc.v1.chats_pb2_grpc import ChatsServiceAsyncStub
     from qwen_grpc.v1.files_pb2_grpc import FilesServiceAsyncStub
+    from qwen_grpc.v1.images_pb2_grpc import ImagesServiceAsyncStub
     from qwen_grpc.v1.models_pb2_grpc import ModelsServiceAsyncStub
     from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceAsyncStub
+    from qwen_grpc.v1.videos_pb2_grpc import VideosServiceAsyncStub
 
 MIB = 1 << 20
 
@@ -42,10 +48,22 @@ class Stubs:
     models: "ModelsServiceAsyncStub"
     tokens: "TokensServiceAsyncStub"
     files: "FilesServiceAsyncStub"
+    images: "ImagesServiceAsyncStub"
+    videos: "VideosServiceAsyncStub"
+    chats: "ChatsServiceAsyncStub"
     health: Any
 
 
 def stubs_on(channel: grpc.aio.Channel) -> Stubs:
     """The stubs on a channel, which may be real or in-process."""
-    kinds: tuple[Any, ...] = (ChatServiceStub, ModelsServiceStub, TokensServiceStub, FilesServiceStub, HealthStub)
+    kinds: tuple[Any, ...] = (
+        ChatServiceStub,
+        ModelsServiceStub,
+        TokensServiceStub,
+        FilesServiceStub,
+        ImagesServiceStub,
+        VideosServiceStub,
+        ChatsServiceStub,
+        HealthStub,
+    )
     return Stubs(*(kind(channel) for kind in kinds))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from qwen_grpc.cli.running import Stop, say
+from qwen_grpc.cli.running import Stop, say, settle_memory
 from qwen_grpc.logs import configure
 from qwen_grpc.server import LAST_WORDS_S, Server, serving
 from qwen_grpc.settings import BadSettings, Settings
@@ -63,6 +63,7 @@ async def run_gateway(settings: Settings, shim: ShimSettings | None, *, reuse_po
     async with open_gateway(settings, shim, reuse_port=reuse_port) as opened:
         for line in _ready_lines(opened, shim):
             say(line)
+        settle_memory()
         await stop.asked()
         say("draining")
         await stop.unless_urged(opened.drain())

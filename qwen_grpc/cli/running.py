@@ -1,6 +1,7 @@
 """Runs a main coroutine until a signal, and says what happens on standard error."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Coroutine
@@ -53,3 +54,10 @@ class Stop:
         for waiting in (task, urged):
             waiting.cancel()
         await asyncio.gather(task, urged, return_exceptions=True)
+
+
+def settle_memory() -> None:
+    """Takes what was loaded at the start out of the garbage collector's rounds, and makes those rarer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -8,7 +8,7 @@ from qwen_grpc.services.caller import caller
 from qwen_grpc.services.checks import check_chat
 from qwen_grpc.services.fold import fold
 from qwen_grpc.services.media import Media
-from qwen_grpc.services.pacing import LagMeter, paced
+from qwen_grpc.services.pacing import LagMeter
 from qwen_grpc.upstreams.base import Upstreams
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, CompleteChatResponse, StreamChatResponse
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceServicer
@@ -30,9 +30,12 @@ class ChatService(ChatServiceServicer):
         self, request: CompleteChatRequest, context: Context
     ) -> AsyncGenerator[StreamChatResponse, None]:
         """The answer as it is made."""
-        async with aclosing(paced(await self._answer(request, context), self._meter)) as messages:
+        before = 0.0
+        async with self._meter.watching(), aclosing(await self._answer(request, context)) as messages:
             async for message in messages:
                 yield message
+                if self._meter.late:
+                    before = await self._meter.gather(before)
 
     async def _answer(self, request: CompleteChatRequest, context: Context) -> AsyncGenerator[StreamChatResponse, None]:
         check_chat(request)

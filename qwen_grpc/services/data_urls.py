@@ -11,7 +11,7 @@ def decode_data_url(url: str) -> tuple[str, bytes]:
     """The media type, which may be empty, and the content. Raises `InvalidParameter`."""
     head, comma, tail = url[5:].partition(",")
     if not comma:
-        raise InvalidParameter("the data: URL has no comma: expected data:<media type>;base64,<content>")
+        raise InvalidParameter("the data URL has no comma: expected data:<media type>;base64,<content>")
     mime_type, *parameters = head.split(";")
     content = unquote_to_bytes(tail)
     if parameters and parameters[-1].strip().lower() == "base64":
@@ -23,4 +23,4 @@ def _decoded(text: bytes) -> bytes:
     try:
         return base64.b64decode(b"".join(text.split()), validate=True)
     except binascii.Error:
-        raise InvalidParameter("the data: URL does not decode: expected standard base64 after the comma") from None
+        raise InvalidParameter("the data URL does not decode: expected standard base64 after the comma") from None

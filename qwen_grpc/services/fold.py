@@ -29,6 +29,13 @@ class _Draft:
         self._arguments: defaultdict[int, list[str]] = defaultdict(list)
 
     def add(self, delta: ChatDelta) -> None:
+        said = delta.ListFields()
+        if len(said) == 1 and said[0][0].number == ChatDelta.CONTENT_FIELD_NUMBER:
+            self._texts["content"].append(said[0][1])
+        else:
+            self._add_any(delta)
+
+    def _add_any(self, delta: ChatDelta) -> None:
         for name, parts in self._texts.items():
             if delta.HasField(name):
                 parts.append(getattr(delta, name))
@@ -78,7 +85,9 @@ async def fold(stream: AsyncIterator[StreamChatResponse]) -> CompleteChatRespons
         if message.HasField("usage"):
             whole.usage.CopyFrom(message.usage)
         for delta in message.deltas:
-            drafts.setdefault(delta.index, _Draft(delta.index)).add(delta)
+            if delta.index not in drafts:
+                drafts[delta.index] = _Draft(delta.index)
+            drafts[delta.index].add(delta)
     whole.choices.extend(draft.done() for _, draft in sorted(drafts.items()))
     if any(choice.finish_reason == FINISH_REASON_UNSPECIFIED for choice in whole.choices) or not whole.choices:
         raise UpstreamTruncated("the upstream ended its answer without a finish reason")

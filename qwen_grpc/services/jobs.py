@@ -229,6 +229,8 @@ class Desk:
             with suppress(StateStoreUnavailable):
                 await self._jobs.delete(course.job.owner, course.job.id)
             raise
+        # It may hold a picture, and the work goes on for minutes.
+        del submit
         await self._change(course, state=State.SUBMITTED, task_id=task_id)
         await self._follow(course)
 

@@ -164,7 +164,7 @@ class Media:
         url = item.media.url
         if self._fetcher is None:
             raise MediaUrlBlocked(
-                f"{item.path}: this gateway does not fetch http(s) addresses; send the content itself as a data: URL, "
+                f"{item.path}: this gateway does not fetch http(s) addresses; send the content itself as a data URL, "
                 "upload it (POST /v1/files), or let the operator set QWEN_FETCH_MEDIA=1"
             )
         checked_url(url)

@@ -1,62 +1,59 @@
 """Lets deltas gather when the event loop is late, and only then."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from qwen_grpc.v1.chat_pb2 import StreamChatResponse
-
-PERIOD_S = 0.02
+PERIOD_S = 0.05
 LATE_S = 0.003
 MAX_PAUSE_S = 0.04
 
 
 class LagMeter:
-    """Measures how late the event loop is, while somebody streams."""
+    """Measures how late the event loop is, while somebody streams.
+
+    A message holds what one read of the upstream brought, so a pause between
+    reads makes messages larger and fewer. At light load nobody waits.
+    """
 
     def __init__(self) -> None:
+        self.late = False
         self.lag_s = 0.0
         self._streams = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> "LagMeter":
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Measures as long as one stream is inside."""
         self._streams += 1
         if self._timer is None:
             self._arm()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._streams -= 1
-        if not self._streams and self._timer:
-            self._timer.cancel()
-            self._timer = None
+        try:
+            yield
+        finally:
+            self._streams -= 1
+            if not self._streams and self._timer:
+                self._timer.cancel()
+                self._timer = None
 
     def _arm(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(PERIOD_S, self._measure, loop.time() + PERIOD_S)
 
     def _measure(self, due: float) -> None:
-        late = max(0.0, asyncio.get_running_loop().time() - due)
-        self.lag_s += 0.3 * (late - self.lag_s)
+        late_s = max(0.0, asyncio.get_running_loop().time() - due)
+        self.lag_s += 0.3 * (late_s - self.lag_s)
+        self.late = self.lag_s > LATE_S
         self._arm()
 
-    @property
-    def pause_s(self) -> float:
-        """How long to let deltas gather; zero while the loop keeps up."""
-        return min(MAX_PAUSE_S, 4 * self.lag_s) if self.lag_s > LATE_S else 0.0
+    async def gather(self, before: float) -> float:
+        """Lets deltas gather if the last message came shortly after the one at `before`; returns the time.
 
-
-async def paced(
-    stream: AsyncGenerator[StreamChatResponse, None], meter: LagMeter
-) -> AsyncGenerator[StreamChatResponse, None]:
-    """Forwards messages at once, and waits before the next read when the loop is late.
-
-    A message holds what one read of the upstream brought, so the pause makes
-    messages larger and fewer; at light load a delta travels alone and at once.
-    """
-    with meter:
-        async with aclosing(stream) as messages:
-            async for message in messages:
-                yield message
-                if pause := meter.pause_s:
-                    await asyncio.sleep(pause)
+        A stream whose messages come further apart than the pause has nothing
+        to gather; waiting would only cost a timer.
+        """
+        loop = asyncio.get_running_loop()
+        pause = min(MAX_PAUSE_S, 4 * self.lag_s)
+        if loop.time() - before < pause:
+            await asyncio.sleep(pause)
+        return loop.time()

@@ -168,26 +168,23 @@ class VideosService(VideosServiceServicer):
             raise InvalidParameter(text, field="page_token") from None
 
     def _shown(self, job: Job) -> pb.Video:
-        """A job as its owner sees it."""
-        video = pb.Video(
-            id=job.id,
-            state=self._desk.state_of(job),
-            model=job.model,
-            prompt=job.prompt,
-            size=job.size,
-            revision=job.revision,
-        )
-        video.create_time.FromMilliseconds(int(job.created_at * 1000))
-        if job.completed_at is not None:
-            video.complete_time.FromMilliseconds(int(job.completed_at * 1000))
-        if job.expires_at is not None:
-            video.expire_time.FromMilliseconds(int(job.expires_at * 1000))
-        if job.reason:
-            video.error.reason, video.error.message = job.reason, job.message
-        if job.state is State.SUCCEEDED:
-            video.progress = 100
-            video.contents.add(url=job.url)
-        return video
+        return shown(job, self._desk.state_of(job))
+
+
+def shown(job: Job, state: pb.VideoState) -> pb.Video:
+    """A job as its owner sees it."""
+    video = pb.Video(id=job.id, state=state, model=job.model, prompt=job.prompt, size=job.size, revision=job.revision)
+    video.create_time.FromMilliseconds(int(job.created_at * 1000))
+    if job.completed_at is not None:
+        video.complete_time.FromMilliseconds(int(job.completed_at * 1000))
+    if job.expires_at is not None:
+        video.expire_time.FromMilliseconds(int(job.expires_at * 1000))
+    if job.reason:
+        video.error.reason, video.error.message = job.reason, job.message
+    if job.state is State.SUCCEEDED:
+        video.progress = 100
+        video.contents.add(url=job.url)
+    return video
 
 
 def check_create(request: pb.CreateVideoRequest) -> None:
@@ -235,7 +232,7 @@ async def _model(name: str, upstream: Upstream, credentials: Credentials) -> Res
         ]
         if not models:
             raise Unsupported(f"{upstream.name} offers no model that makes videos", field="model")
-        name = models[0]
+        name = models[0] + Mode.VIDEO.value
     model = await upstream.resolve(name, credentials)
     if model.mode not in (Mode.CHAT, Mode.VIDEO) or CAPABILITY_VIDEO_GENERATION not in model.base.capabilities:
         raise Unsupported(f"the model {name!r} makes no videos", field="model")

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -66,14 +67,22 @@ async def plain_connection(address: str, port: int) -> httpcore.AsyncNetworkStre
 
 
 class Fetcher:
-    """Fetches from public addresses only. `resolve` and `connect` are the system's; tests pass their own."""
+    """Fetches from public addresses only.
+
+    `resolve` and `connect` are the system's, `verify` replaces the default trust store.
+    """
 
     def __init__(
-        self, *, resolve: Resolve = look_up, connect: Connect = plain_connection, patience: Patience | None = None
+        self,
+        *,
+        resolve: Resolve = look_up,
+        connect: Connect = plain_connection,
+        patience: Patience | None = None,
+        verify: ssl.SSLContext | None = None,
     ) -> None:
         self._network = _CheckedNetwork(resolve, connect)
         self._patience = patience or Patience()
-        self._tls = httpx.create_ssl_context(trust_env=False)
+        self._tls = verify or httpx.create_ssl_context(trust_env=False)
 
     @asynccontextmanager
     async def open(self, text: str, kind: str) -> AsyncIterator[Fetched]:
@@ -133,7 +142,7 @@ class _Hops:
                     _check_answer(response)
                     self._response = response
                     return response
-                url = _redirected(url, _header(response, b"location"))
+                url = redirected(url, _header(response, b"location"))
             except BaseException:
                 await self._pool.aclose()
                 raise
@@ -207,7 +216,8 @@ def checked_url(text: str) -> URL:
     return url
 
 
-def _redirected(url: URL, location: str) -> URL:
+def redirected(url: URL, location: str) -> URL:
+    """Where a redirect leads. Raises `MediaUrlBlocked`."""
     if _suspicious.search(location):
         raise _blocked("it redirects to an address with spaces, control characters or backslashes")
     try:

@@ -3,10 +3,10 @@
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -29,11 +29,13 @@ from qwen_grpc.errors import (
     UpstreamUnavailable,
 )
 from qwen_grpc.upstreams.sse import EventDecoder
-from qwen_grpc.upstreams.transport import is_tls_failure, open_client
+from qwen_grpc.upstreams.transport import AiohttpTransport, Body, is_tls_failure
 
 CONNECT_ATTEMPTS = 3
 MAX_BODY_BYTES = 8 << 20
 MAX_RETRY_AFTER_S = 86_400.0
+
+Content = bytes | AsyncIterable[bytes] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,35 +43,75 @@ class Clocks:
     """How long to wait for an upstream, in seconds.
 
     `headers_s` runs from the sent request to the status line, `first_event_s`
-    from there to the first event, `idle_s` from event to event.
+    from there to the first event, `idle_s` from event to event, and
+    `research_idle_s` likewise where the upstream works long without a word.
     """
 
     connect_s: float = 5.0
     headers_s: float = 30.0
     first_event_s: float = 60.0
     idle_s: float = 120.0
+    research_idle_s: float = 600.0
 
 
 class Reads:
-    """A response body, read by read, each read within a clock."""
+    """A response body, read by read, each read within a clock.
+
+    One timer per body, which looks at the clock now and then: a timeout per
+    read would cost more than the rest of it.
+    """
 
     def __init__(self, name: str, response: httpx.Response) -> None:
+        body = response.stream
+        assert isinstance(body, Body)
         self._name = name
-        self._raw = response.stream.__aiter__()  # type: ignore[union-attr]
+        self._read = body.read
+        body.at_close = self._stop
+        self._loop = asyncio.get_running_loop()
+        self._reader: asyncio.Task[object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._late = False
 
     async def next(self, deadline: float, late: type[QwenError]) -> bytes:
         """The next read, or `b""` at the end. `deadline` is in the event loop's time."""
+        self._deadline = deadline
+        self._reader = asyncio.current_task(self._loop)
+        if self._timer is None or deadline < self._timer.when():
+            self._wind()
         try:
-            async with asyncio.timeout_at(deadline):
-                return await anext(self._raw, b"")
-        except TimeoutError as error:
-            raise late(f"{self._name} fell silent; nothing was retried because it may still be working") from error
+            return await self._read()
+        except asyncio.CancelledError:
+            if not self._late or self._reader is None:
+                raise
+            self._reader.uncancel()
+            raise late(f"{self._name} fell silent; nothing was retried because it may still be working") from None
         except httpx.TransportError as error:
             raise UpstreamTruncated(f"the connection to {self._name} broke in the middle of its answer") from error
+        finally:
+            self._reader = None
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wind(self) -> None:
+        self._stop()
+        self._timer = self._loop.call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._reader is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._wind()
+        else:
+            self._late = True
+            self._reader.cancel()
 
 
 class Origin:
-    """One server that an adapter talks to: a pooled HTTP client that remembers no cookies and follows no redirects.
+    """One server that an adapter talks to: pooled connections that remember no cookies and follow no redirects.
 
     An async context manager. `name` is how errors call the server.
     """
@@ -79,14 +121,28 @@ class Origin:
     def __init__(self, base_url: str, *, clocks: Clocks | None = None, verify: ssl.SSLContext | None = None) -> None:
         self.base_url = base_url.rstrip("/")
         self.clocks = clocks or Clocks()
+        self._url = httpx.URL(self.base_url)
         self._verify = verify
 
     async def __aenter__(self) -> Self:
-        self.http = await open_client(self._verify, self.clocks.connect_s).__aenter__()
+        # The client of httpx would add cookies, redirects and merged defaults, at three times the cost.
+        self._transport = AiohttpTransport(self._verify)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.http.aclose()
+        await self._transport.aclose()
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], content: Content = None) -> httpx.Request:
+        """A request whose answer is not to be compressed. `url` may be a path of this server, encoded already."""
+        extensions: dict[str, Any] = {"timeout": {"connect": self.clocks.connect_s}}
+        known = url.startswith("/")
+        if known:
+            # To parse a URL costs as much as the rest of a request; httpx's extension spares it.
+            extensions["target"] = url.encode()
+        headers = {"accept-encoding": "identity", **headers}
+        return httpx.Request(
+            method, self._url if known else url, headers=headers, content=content, extensions=extensions
+        )
 
     @asynccontextmanager
     async def exchange(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
@@ -101,19 +157,23 @@ class Origin:
         for attempt in range(1, CONNECT_ATTEMPTS):
             try:
                 return await self._attempt(request)
-            except UpstreamConnect:
-                # The request cannot have left, so it may be sent again.
+            except UpstreamConnect as error:
+                # The request cannot have left, so it may be sent again; who has waited long enough does not wait on.
+                if isinstance(error.__cause__, httpx.ConnectTimeout):
+                    raise
                 await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
         return await self._attempt(request)
 
     async def _attempt(self, request: httpx.Request) -> httpx.Response:
         try:
             async with asyncio.timeout(self.clocks.headers_s):
-                return await self.http.send(request, stream=True)
+                response = await self._transport.handle_async_request(request)
         except TimeoutError as error:
             raise UpstreamHeadersTimeout(f"{self.name} took the request and sent no response headers") from error
         except httpx.TransportError as error:
             raise self._broken(error) from error
+        response.request = request
+        return response
 
     def _broken(self, error: httpx.TransportError) -> QwenError:
         if is_tls_failure(error):
@@ -136,11 +196,12 @@ class Origin:
                 raise UpstreamProtocol(f"{self.name} sent a body of more than {limit} bytes")
         return bytes(body)
 
-    async def events(self, reads: Reads, first: bytes) -> AsyncIterator[list[bytes]]:
+    async def events(self, reads: Reads, first: bytes, idle_s: float) -> AsyncIterator[list[bytes]]:
         """The data of a stream's events, grouped as the reads brought them, from the read `first` on.
 
-        Only a complete event winds the clock: an upstream that trickles one
-        for ever, or sends nothing but comments, counts as silent.
+        At most `idle_s` seconds lie between two events. Only a complete event
+        winds the clock: an upstream that trickles one for ever, or sends
+        nothing but comments, counts as silent.
         """
         decoder, loop = EventDecoder(), asyncio.get_running_loop()
         deadline = self.soon()
@@ -149,7 +210,7 @@ class Origin:
         while read:
             if data := decoder.feed(read):
                 yield data
-                deadline, late = loop.time() + self.clocks.idle_s, UpstreamIdleTimeout
+                deadline, late = loop.time() + idle_s, UpstreamIdleTimeout
             read = await reads.next(deadline, late)
 
 

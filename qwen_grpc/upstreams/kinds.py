@@ -3,9 +3,9 @@
 The numbers are the limits of the site's own pages, September 2026.
 """
 
-import mimetypes
 from collections import Counter
 from collections.abc import Sequence
+from mimetypes import MimeTypes
 
 from qwen_grpc.errors import InvalidParameter, TooLarge
 
@@ -46,6 +46,16 @@ _BRANDS = {
     b"M4A ": "audio/mp4",
     b"qt  ": "video/quicktime",
 }
+# Python's own table, without what the machine adds to it; it lacks some usual endings.
+_table = MimeTypes()
+_ENDINGS = {
+    "audio/wav": ".wav",
+    "audio/mp4": ".m4a",
+    "audio/ogg": ".ogg",
+    "audio/flac": ".flac",
+    "image/webp": ".webp",
+    "video/webm": ".webm",
+}
 # These hold sound, moving pictures, or both; the first bytes do not say which.
 _CONTAINERS = ("audio/ogg", "video/webm", "video/mp4")
 
@@ -72,12 +82,13 @@ def fits(mime_type: str, kind: str) -> bool:
 
 def named_type(filename: str) -> str:
     """The media type that a file name tells, or empty."""
-    return mimetypes.guess_type(filename, strict=False)[0] or ""
+    return _table.guess_type(filename, strict=False)[0] or ""
 
 
 def extension_of(mime_type: str) -> str:
     """The usual ending of a file of this type, with its dot, or empty."""
-    return mimetypes.guess_extension(mime_type.partition(";")[0].strip(), strict=False) or ""
+    plain = mime_type.partition(";")[0].strip()
+    return _ENDINGS.get(plain) or _table.guess_extension(plain, strict=False) or ""
 
 
 def check_size(kind: str, size_bytes: int, field: str) -> None:

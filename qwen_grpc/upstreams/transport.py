@@ -7,7 +7,7 @@ only: its client, its responses and its errors.
 
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -60,7 +60,7 @@ def open_client(verify: ssl.SSLContext | None = None, connect_timeout_s: float =
     a second time if the server hangs up without an answer; POST never is.
     """
     return httpx.AsyncClient(
-        transport=AiohttpTransport(verify or httpx.create_ssl_context(trust_env=False)),
+        transport=AiohttpTransport(verify),
         headers={"User-Agent": f"qwen-grpc/{__version__}", "Accept-Encoding": "identity"},
         # A jar whose policy accepts no domain: one caller's cookies never reach another's request.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -78,8 +78,8 @@ def is_tls_failure(error: httpx.TransportError) -> bool:
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """Sends httpx requests through one aiohttp session, opened by the first request: it needs a running loop."""
 
-    def __init__(self, verify: ssl.SSLContext) -> None:
-        self._verify = verify
+    def __init__(self, verify: ssl.SSLContext | None = None) -> None:
+        self._verify = verify or httpx.create_ssl_context(trust_env=False)
         self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -118,19 +118,27 @@ class Body(httpx.AsyncByteStream):
 
     def __init__(self, response: aiohttp.ClientResponse, request: httpx.Request) -> None:
         self._response = response
+        self._content = response.content
         self._request = request
+        # Set by whoever watches over the reading; called when the body is closed.
+        self.at_close: Callable[[], None] | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        content = self._response.content
+        while piece := await self.read():
+            yield piece
+
+    async def read(self) -> bytes:
+        """What has arrived, or `b""` at the end; the short way for who reads token by token."""
         try:
-            while piece := await content.readany():
-                yield piece
+            return await self._content.readany()
         except aiohttp.ClientError as error:
             raise as_httpx(error, self._request) from error
 
     async def aclose(self) -> None:
         """Close the connection, unless the body was read to its end and the pool has it back already."""
         self._response.close()
+        if self.at_close is not None:
+            self.at_close()
 
 
 def request_options(request: httpx.Request) -> dict[str, Any]:
@@ -142,17 +150,23 @@ def request_options(request: httpx.Request) -> dict[str, Any]:
     except httpx.RequestNotRead:
         body = request.stream
         headers = [(name, value) for name, value in headers if name.lower() != "transfer-encoding"]
-    # httpx has made an Authorization header of the user part; aiohttp would make a second one.
-    url = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url
     return {
         # The URL is encoded already; signed URLs break if it is done again.
-        "url": URL(str(url), encoded=True),
+        "url": URL(address(request), encoded=True),
         "headers": headers,
         "data": body,
         "allow_redirects": False,
         # With no limit on connections, `connect` is the time for name look-up, TCP and TLS.
         "timeout": aiohttp.ClientTimeout(connect=timeout.get("connect"), sock_read=timeout.get("read")),
     }
+
+
+def address(request: httpx.Request) -> str:
+    """Where the request goes; httpx's extension `target` replaces path and query."""
+    # httpx has made an Authorization header of the user part; aiohttp would make a second one.
+    url = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url
+    target: bytes = request.extensions.get("target", b"")
+    return str(url).rstrip("/") + target.decode() if target else str(url)
 
 
 def checked_headers(request: httpx.Request) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ PRINTED = {
         "source: How echoes work https://example.org/echo\n"
     ),
 }
-OTHERS = {"openai_sdk.mjs", "rest_stream.sh", "buf_curl.sh"}
+OTHERS = {"openai_sdk.mjs", "rest_stream.sh", "buf_curl.sh", "make_picture.py", "edit_picture.py"}
 
 
 def reach(house: House) -> dict[str, str]:
@@ -73,6 +73,18 @@ async def test_the_buf_example_lists_methods_and_streams(house: House) -> None:
     contents = re.findall(r'"content": ("[^"]*")', brace + streamed)
     assert "qwen.v1.ChatService/StreamChat" in lines.split()
     assert "".join(json.loads(content) for content in contents) == "You said: Hello from buf"
+
+
+@pytest.mark.asyncio
+async def test_the_examples_with_pictures_save_them(house: House, tmp_path: Path) -> None:
+    made, edited = tmp_path / "made.png", tmp_path / "edited.png"
+    for command in (("make_picture.py", made), ("edit_picture.py", edited), ("edit_picture.py", edited, made)):
+        ended = await example(house, sys.executable, EXAMPLES / command[0], *command[1:])
+        saved = command[1]
+        assert ended.out == f"saved {saved.name}: {saved.stat().st_size} bytes\n"
+    assert [file.read_bytes()[:8] for file in (made, edited)] == [b"\x89PNG\r\n\x1a\n"] * 2
+    chats = [request.json for request in house.simulator.requests if request.path == "/api/v2/chats/new"]
+    assert [chat["chat_type"] for chat in chats] == ["t2i", "t2i", "image_edit", "image_edit"]
 
 
 @pytest.mark.asyncio

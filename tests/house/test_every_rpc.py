@@ -22,7 +22,9 @@ from rest_shim.routes import ROUTES
 from rest_shim.stubs import stubs_on
 
 # RPCs that are served and have no REST route, with the reason.
-WITHOUT_ROUTE: dict[str, str] = {}
+WITHOUT_ROUTE: dict[str, str] = {
+    "VideosService.CancelVideo": "OpenAI's API has no such call, and chat.qwen.ai cannot stop a clip",
+}
 
 MODULES = [import_module(f"qwen_grpc.v1.{path.stem}") for path in sorted((ROOT / "qwen_grpc/v1").glob("*_pb2.py"))]
 SERVICES: list[ServiceDescriptor] = [

@@ -52,11 +52,12 @@ INSIDE_TEXTS = (
 WHOLE_TEXTS = (
     Fact("qwen.v1", ("qwen_grpc/errors.py",)),
     # Read once at each door: as a header by the shim, as metadata by the server. There, `admission` looks whether
-    # there is one before anything is read. The other two have to do with the site: an exported request, ours to it.
+    # there is one before anything is read. The others have to do with the site: an exported request, ours to it, and an upload
+    # to its store, which carries the keys of that upload.
     Fact("authorization", ("rest_shim/exchange.py",), SHIM),
     Fact(
         "authorization",
-        ("qwen_grpc/calls.py", "qwen_grpc/credentials/exchange.py", f"{SITE}/headers.py"),
+        ("qwen_grpc/calls.py", "qwen_grpc/credentials/exchange.py", f"{SITE}/headers.py", f"{SITE}/object_store.py"),
         SERVER,
     ),
     # Chosen at each door, told by the server with an answer, a failure and a success; the site has one of its own.

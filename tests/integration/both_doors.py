@@ -13,6 +13,7 @@ from grpc_status import rpc_status
 from support import bearer, records, session, settings_for, shim_settings
 
 from qwen_grpc.credentials import WebSession
+from qwen_grpc.ledger import Ledger
 from qwen_grpc.server import Server
 from qwen_grpc.upstreams.base import Upstream, Upstreams
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
@@ -44,8 +45,8 @@ async def open_doors(
 ) -> AsyncIterator[Doors]:
     """A gateway in front of any upstream."""
     settings = settings_for(_Nowhere(), **changes)  # type: ignore[arg-type]
-    async with upstream:
-        server = Server(Upstreams([upstream]), settings)
+    async with Ledger(settings.qwen_ledger) as ledger, upstream:
+        server = Server(Upstreams([upstream]), settings, ledger)
         await server.start()
         port, rest = await server.listen(), shim_settings(**(shim or {}))
         try:

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from upstream_record import until
 from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import UpstreamError
-from qwen_grpc.upstreams.base import Upstream
+from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment, Upstream
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from qwen_grpc.v1.models_pb2 import Model
 
@@ -77,7 +77,11 @@ class Broken(Upstream):
         return ResolvedModel(name, Model(id=name), Mode.CHAT)
 
     async def chat(
-        self, request: CompleteChatRequest, model: ResolvedModel, credentials: Credentials
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        credentials: Credentials,
+        attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
     ) -> AsyncGenerator[StreamChatResponse, None]:
         if self._words:
             message = StreamChatResponse()

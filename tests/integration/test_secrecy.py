@@ -222,6 +222,7 @@ async def test_no_log_line_and_no_error_shows_a_credential_or_a_prompt(tmp_path:
 INTERNAL_ERROR = """
 import asyncio, sys
 import grpc
+from qwen_grpc.ledger import Ledger
 from qwen_grpc.logs import configure
 from qwen_grpc.server import Server
 from qwen_grpc.settings import Settings
@@ -244,7 +245,7 @@ class Broken(Upstream):
         secret, kept = credentials.token, credentials
         return 1 // 0
 
-    async def chat(self, request, model, credentials):
+    async def chat(self, request, model, credentials, attachments):
         yield
 
     async def check(self, credentials):
@@ -255,7 +256,7 @@ class Broken(Upstream):
 
 async def main():
     configure("DEBUG", sys.argv[1])
-    server = Server(Upstreams([Broken()]), Settings.model_construct())
+    server = Server(Upstreams([Broken()]), Settings.model_construct(), Ledger("unused"))
     await server.start()
     request = CompleteChatRequest(model="qwen-max", messages=[ChatMessage(role=ROLE_USER, content=PROMPT)])
     call = ChatServiceStub(server.channel).CompleteChat(request, metadata=(("authorization", "Bearer " + PACKED),))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_grpc.catalog import NEEDS, SERVED, Mode, listed, resolve
+from qwen_grpc.catalog import NEEDS, Mode, listed, resolve
 from qwen_grpc.errors import ModelNotFound, Unsupported
 from qwen_grpc.v1.models_pb2 import (
     CAPABILITY_CHAT,
@@ -38,6 +38,9 @@ FAMILIES = {"qwen-max": ("qwen9-max", "qwen3.8-max", "qwen3.7-max"), "qwen-gone"
         ("qwen-max-no-thinking", "qwen3.8-max", Mode.NO_THINKING, False, False),
         ("qwen-max-search", "qwen3.8-max", Mode.SEARCH, None, True),
         ("qwen-max-thinking-search", "qwen3.8-max", Mode.THINKING_SEARCH, True, True),
+        ("painter-image", "painter", Mode.IMAGE, None, False),
+        ("qwen-max-deep-research", "qwen3.8-max", Mode.DEEP_RESEARCH, None, False),
+        ("qwen-deep-research", "qwen3.8-max", Mode.DEEP_RESEARCH, None, False),
     ],
 )
 def test_a_name_is_a_base_and_a_suffix(asked: str, id_: str, mode: Mode, thinking: bool | None, search: bool) -> None:  # noqa: FBT001
@@ -77,12 +80,9 @@ def test_near_names_are_offered(asked: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (
-            "qwen-max-deep-research",
-            "'qwen-max-deep-research' asks for deep-research, which this version does not serve",
-        ),
-        ("qwen-max-image-edit", "'qwen-max-image-edit' asks for image-edit, which this version does not serve"),
-        ("plain-video", "'plain-video' asks for video, which this version does not serve"),
+        ("plain-deep-research", "'plain-deep-research': the model 'plain' does not offer deep_research"),
+        ("qwen-max-image-edit", "'qwen-max-image-edit': the model 'qwen3.8-max' does not offer image_edit"),
+        ("plain-video", "'plain-video': the model 'plain' does not offer video_generation"),
         ("plain-thinking-search", "'plain-thinking-search': the model 'plain' does not offer thinking, search"),
         ("plain-no-thinking", "'plain-no-thinking': the model 'plain' does not offer thinking"),
         ("painter", "'painter': the model 'painter' does not offer chat"),
@@ -95,10 +95,20 @@ def test_what_a_model_cannot_do_is_refused_by_name(asked: str, message: str) -> 
 
 
 def test_all_names_that_work_are_listed() -> None:
-    suffixes = ("", "-thinking", "-no-thinking", "-search", "-thinking-search")
+    suffixes = ("", "-thinking", "-no-thinking", "-search", "-thinking-search", "-deep-research")
     bases = ("qwen3.7-max", "qwen3.8-max", "qwen-max")
     names = [base + suffix for base in bases for suffix in suffixes] + ["qwen-max-latest", "qwen-max-0428", "plain"]
+    names += ["painter-image", "qwen-deep-research"]
     assert sorted(model.id for model in listed(MODELS, FAMILIES)) == sorted(names)
+
+
+def test_another_name_for_a_variant_is_listed_where_the_variant_is() -> None:
+    capable = [Model(id="qwen3.8-max", capabilities=ALL)]
+    plain = [Model(id="qwen3.8-max", capabilities=[CAPABILITY_CHAT])]
+    own = [*capable, Model(id="qwen-deep-research", capabilities=[CAPABILITY_CHAT])]
+    found = [[model.id for model in listed(models, FAMILIES)] for models in (capable, plain, own)]
+    assert [ids.count("qwen-deep-research") for ids in found] == [1, 0, 1]
+    assert resolve("qwen-deep-research", own, FAMILIES).mode is Mode.CHAT
 
 
 def test_a_listed_variant_names_its_base_and_hides_the_upstreams_text() -> None:
@@ -129,4 +139,3 @@ def test_every_listed_name_resolves_to_what_is_listed(
 
 def test_every_mode_says_what_it_needs() -> None:
     assert set(NEEDS) == set(Mode)
-    assert set(SERVED) <= set(Mode)

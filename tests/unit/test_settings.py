@@ -66,6 +66,8 @@ def test_settings_do_not_change() -> None:
         ("GRPC_PORT", "-1", "greater than or equal to 0"),
         ("QWEN_BASE_URL", "chat.qwen.ai", "a text that matches '^https?://'"),
         ("QWEN_AUTH_URL", "ftp://x", "a text that matches '^https?://'"),
+        ("QWEN_UPLOAD_URL", "ftp://x", "a text that matches '^(https?://.*)?$'"),
+        ("QWEN_FETCH_MEDIA", "perhaps", "a valid boolean, unable to interpret input"),
         ("MODEL_CACHE_DURATION", "-1", "greater than or equal to 0"),
         ("MODEL_CACHE_DURATION", "nan", "greater than or equal to 0"),
         ("QWEN_KEEP_CHATS", "perhaps", "a valid boolean, unable to interpret input"),

@@ -21,6 +21,7 @@ from qwen_grpc.upstreams.base import (
     Upstream,
     VideoTask,
 )
+from qwen_grpc.upstreams.chat_qwen_ai.chats import Chats
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES, builtin_models, decode_models
 from qwen_grpc.upstreams.chat_qwen_ai.object_store import ObjectStore
@@ -35,6 +36,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
 from qwen_grpc.upstreams.chat_qwen_ai.videos import Videos
 from qwen_grpc.upstreams.model_cache import LineUp, ModelCache
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chats_pb2 import Chat
 from qwen_grpc.v1.models_pb2 import Model
 
 T = TypeVar("T")
@@ -71,6 +73,7 @@ class ChatQwenAi(Upstream):
         self._conversations = Conversations(self._tidying.remove, idle_s=keeping.idle_chats_s)
         self._store = store or ObjectStore()
         self._uploads = Uploads(site, self._sessions, self._store)
+        self._chats = Chats(site, self._sessions)
         means = Means(site, self._sessions, self._conversations, self._tidying, self._uploads)
         self._turns = Turns(means, now=now)
         self._videos = Videos(site, self._sessions, self._tidying, now=now)
@@ -126,6 +129,18 @@ class ChatQwenAi(Upstream):
 
     async def upload(self, upload: Upload, credentials: Credentials) -> Attachment:
         return await self._uploads.upload(upload, _web(credentials))
+
+    async def list_chats(self, page: int, credentials: Credentials) -> Sequence[Chat]:
+        return await self._chats.page(page, _web(credentials))
+
+    async def get_chat(self, chat_id: str, credentials: Credentials) -> Chat:
+        return await self._chats.get(chat_id, _web(credentials))
+
+    async def delete_chat(self, chat_id: str, credentials: Credentials) -> None:
+        await self._chats.delete(chat_id, _web(credentials))
+
+    async def delete_all_chats(self, credentials: Credentials) -> None:
+        await self._chats.delete_all(_web(credentials))
 
     async def check(self, credentials: Credentials) -> Account:
         session = await self._sessions.fresh(_web(credentials))

@@ -1,13 +1,14 @@
 """From the site's events to deltas."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from qwen_grpc.errors import QwenError, UpstreamEmpty, UpstreamProtocol, UpstreamTruncated
 from qwen_grpc.upstreams.chat_qwen_ai.citations import Sources
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, refused_event
+from qwen_grpc.upstreams.chat_qwen_ai.research import Notes
 from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.text import Pairing, Text, grown
 from qwen_grpc.upstreams.chat_qwen_ai.wire import (
@@ -41,17 +42,19 @@ class Answer:
 
     A `drawing` turn was asked for nothing but a picture: it is over, too, when
     a picture phase says `finished` and a picture was shown, or when the
-    connection ends.
+    connection ends. A `researching` turn may be silent for minutes.
     """
 
-    def __init__(self, shown: Shown | None = None, *, drawing: bool = False) -> None:
+    def __init__(self, shown: Shown | None = None, *, drawing: bool = False, researching: bool = False) -> None:
         self.shown = shown or Shown(f"https://{SITE}")
         self.drawing = drawing
+        self.researching = researching
         self.created = Created()
         self.finished = False
         self.sources = Sources()
         self.text = Text()
         self._reasoning = ""
+        self._notes = Notes()
         self._usage = NOTHING
         self._phase = ""
         self._pairing = Pairing()
@@ -68,8 +71,13 @@ class Answer:
 
     def flush(self, message: StreamChatResponse) -> None:
         """Adds text that was held back."""
+        self._flush_notes(message)
         if rest := self.text.rest():
             message.deltas.add(content=rest)
+
+    def _flush_notes(self, message: StreamChatResponse) -> None:
+        if rest := self._notes.rest():
+            message.deltas.add(reasoning_content=rest)
 
     def broken(self) -> QwenError:
         """Why a stream that ended without a finish is a failure."""
@@ -89,6 +97,14 @@ class Answer:
         message.deltas.add(finish_reason=FINISH_REASON_STOP, extra_json=pictures)
         if (block := part(self._usage, UsageBlock)) != UsageBlock():
             message.usage.CopyFrom(_counted(block))
+
+    def recall(self, phases: Iterable[Delta], message: StreamChatResponse) -> None:
+        """Adds an answer as it is stored: each phase whole, in one delta. A phase that failed says nothing."""
+        for phase in phases:
+            if phase.status != "error":
+                self._step(phase, message)
+        if self._phase or self.shown.urls:
+            self.end(message)
 
     def _show(self, message: StreamChatResponse) -> None:
         """Adds the pictures as Markdown, behind the text: whoever shows the text then shows them."""
@@ -135,7 +151,9 @@ class Answer:
         self.finished = delta.status == "finished"
 
     def _report(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
-        """Text of a phase whose `finished` is not the end."""
+        """Text of a phase whose `finished` is not the end, and the references of a report."""
+        self._flush_notes(message)
+        self._learn(delta)
         if delta.content and (text := self.text.take(delta.content)):
             self._delta(phase, message).content = text
 
@@ -146,7 +164,9 @@ class Answer:
     def _summary(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
         thought = part(delta.extra, SummaryExtra).summary_thought
         text = "\n\n".join(thought.content) if thought else ""
-        if new := grown(self._reasoning, text):
+        # After another phase the thoughts may go on, or begin anew.
+        goes_on = phase == self._phase or not text or text.startswith(self._reasoning)
+        if new := grown(self._reasoning, text) if goes_on else "\n\n" + text:
             self._delta(phase, message).reasoning_content = new
             self._reasoning = text
         elif phase != self._phase:
@@ -160,10 +180,28 @@ class Answer:
             self._delta(phase, message)
 
     def _activity(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
-        if said(delta.extra):
-            self.sources.add(part(delta.extra, SearchExtra))
+        self._learn(delta)
         if phase != self._phase:
             self._delta(phase, message)
+
+    def _plan(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        """Thoughts of a research: increments or snapshots."""
+        self._note(phase, self._notes.think(phase, delta.content or ""), message)
+
+    def _search(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
+        """Steps of a research: each event repeats them all."""
+        self._learn(delta)
+        self._note(phase, self._notes.search(phase, delta.extra), message)
+
+    def _note(self, phase: str, text: str, message: StreamChatResponse) -> None:
+        if text:
+            self._delta(phase, message).reasoning_content = text
+        elif phase != self._phase:
+            self._delta(phase, message)
+
+    def _learn(self, delta: Delta) -> None:
+        if said(delta.extra):
+            self.sources.add(part(delta.extra, SearchExtra))
 
     def _nothing(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
         """A sign of life."""
@@ -183,6 +221,8 @@ _PHASES: dict[str, Callable[[Answer, str, Delta, StreamChatResponse], None]] = {
     "deep_research_answer": Answer._report,
     "slides": Answer._report,
     "think": Answer._think,
+    **dict.fromkeys(("ResearchNotice", "ResearchPlanning", "DeepThinking"), Answer._plan),
+    "WebResearch": Answer._search,
     **dict.fromkeys(PICTURE_PHASES, Answer._picture),
     "thinking_summary": Answer._summary,
     "KeepAlive": Answer._nothing,

@@ -45,11 +45,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn in the site's words: what is the same wherever it goes."""
+    """A turn in the site's words: what is the same wherever it goes. Only research has stages."""
 
     model_id: str
     chat_type: str
     feature_config: Json
+    stage: str = ""
+
+    @property
+    def sub_chat_type(self) -> str:
+        """The stage, or the chat type where there is none."""
+        return self.stage or self.chat_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,8 @@ def encode_turn(request: CompleteChatRequest, model: ResolvedModel) -> Turn:
     if model.mode is Mode.VIDEO:
         raise Unsupported(f"{model.asked!r} makes videos, which are no answers: use POST /v1/videos", field="model")
     _refuse_what_it_ignores(request)
+    if model.mode is Mode.DEEP_RESEARCH:
+        return _research(request, model)
     search = request.search.enabled if request.search.HasField("enabled") else model.search or _web_search(request)
     if search and CAPABILITY_SEARCH not in model.base.capabilities:
         raise Unsupported(f"the model {model.id!r} offers no web search", field="search")
@@ -74,6 +82,20 @@ def encode_turn(request: CompleteChatRequest, model: ResolvedModel) -> Turn:
         "auto_search": search,
     }
     return Turn(model.id, "search" if search else "t2t", config)
+
+
+# The stages of a research: the site asks back, then it works.
+ASKING, RESEARCHING = "deep_thinking", "deep_research"
+
+
+def _research(request: CompleteChatRequest, model: ResolvedModel) -> Turn:
+    # The stage goes by what the caller sends: whoever sends an answer along, or names a chat, has been asked back,
+    # be it here, elsewhere, or in a chat that is gone; to ask once more would only cost them a turn.
+    answered = any(message.role == ROLE_ASSISTANT for message in request.messages)
+    stage = RESEARCHING if answered or request.conversation.chat_id else ASKING
+    effort = "advance" if request.thinking.effort in ("high", "xhigh") else "normal"
+    config = FAST | {"output_schema": "phase", "research_mode": effort, "auto_search": False}
+    return Turn(model.id, "deep_research", config, stage)
 
 
 def _web_search(request: CompleteChatRequest) -> bool:
@@ -158,9 +180,9 @@ def encode_completion(turn: Turn, place: Place, said: Said, *, now: float, new_i
         "models": [turn.model_id],
         "model": "",
         "chat_type": turn.chat_type,
-        "sub_chat_type": turn.chat_type,
+        "sub_chat_type": turn.sub_chat_type,
         "feature_config": turn.feature_config,
-        "extra": {"meta": {"subChatType": turn.chat_type}},
+        "extra": {"meta": {"subChatType": turn.sub_chat_type}},
     }
     body = msgspec.json.encode(_envelope(turn, place, int(now)) | {"messages": [message]})
     if len(body) > MAX_BODY_BYTES:

@@ -121,7 +121,7 @@ class ObjectStore(Origin):
             raise UpstreamIdleTimeout(f"{self.name} took nothing of the file for {self._idle_s:g} s") from error
 
     async def _sent(self, address: str, headers: dict[str, str], body: "_Body") -> None:
-        request = self.http.build_request("PUT", address, headers=headers, content=body)
+        request = self.request("PUT", address, headers, body)
         try:
             async with self.exchange(request) as response:
                 if response.status_code >= 500:

@@ -143,7 +143,8 @@ class Pictures:
         finally:
             self._settle(drawing)
 
-    async def _accepted(self, stack: AsyncExitStack, drawing: Drawing, session: WebSession) -> Opened:
+    async def _accepted(self, stack: AsyncExitStack, drawing: Drawing, session: WebSession) -> Opened | None:
+        """The stream, or None when it was over before it showed anything and the site may draw nevertheless."""
         drawing.session = session
         if not drawing.chat_id:
             drawing.chat_id = await self._site.new_chat(session, encode_new_chat(drawing.turn, self._now()))
@@ -155,14 +156,17 @@ class Pictures:
         except (UpstreamHeadersTimeout, UpstreamTtfbTimeout):
             # Silence is no refusal: the site may be drawing.
             raise
-        except QwenError:
+        except QwenError as error:
+            if isinstance(error, UpstreamEmpty | UpstreamTruncated) and drawing.answer.created.response_id:
+                drawing.broken = error
+                return None
             drawing.asked = False
             raise
 
-    async def _told(self, drawing: Drawing, opened: Opened) -> AsyncGenerator[StreamChatResponse, None]:
-        answer, message = drawing.answer, opened.message
+    async def _told(self, drawing: Drawing, opened: Opened | None) -> AsyncGenerator[StreamChatResponse, None]:
+        answer, message = drawing.answer, opened.message if opened else StreamChatResponse()
         message.start.CopyFrom(self._start(drawing))
-        while not answer.finished:
+        while opened and not answer.finished:
             if message.deltas or message.HasField("start"):
                 yield message
             message = StreamChatResponse()

@@ -42,7 +42,7 @@ class Results:
         headers = {"accept": "*/*"}
         if offset or limit:
             headers["range"] = f"bytes={offset}-{offset + limit - 1 if limit else ''}"
-        return self._site.http.build_request("GET", url, headers=headers)
+        return self._site.request("GET", url, headers)
 
     async def _chunks(self, response: httpx.Response, *, skip: int, limit: int) -> AsyncGenerator[bytes, None]:
         """What was asked for: the site's store may ignore a range and send the whole."""

@@ -81,7 +81,7 @@ class Shown:
 
     def markdown(self) -> str:
         """The pictures as Markdown, one in a line."""
-        alt = _escaped(self._prompt)
+        alt = _escaped(self._prompt) or "image"
         return "\n".join(f"![{alt}]({url.replace('(', '%28').replace(')', '%29')})" for url in self.urls)
 
     def parts(self) -> str:

@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +12,28 @@ import msgspec
 
 from qwen_grpc.addresses import COMPLETIONS
 from qwen_grpc.credentials import WebSession
-from qwen_grpc.errors import AccessDenied, NotFound, QwenError, TokenMalformed, UpstreamProtocol, UpstreamTtfbTimeout
+from qwen_grpc.errors import (
+    AccessDenied,
+    NotFound,
+    QwenError,
+    TokenMalformed,
+    UpstreamError,
+    UpstreamProtocol,
+    UpstreamTtfbTimeout,
+)
 from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
 from qwen_grpc.upstreams.chat_qwen_ai.headers import cookie_header, session_headers
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired, refusal
 from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.stored import StoredChat, decode_chat
+from qwen_grpc.upstreams.chat_qwen_ai.text import readable
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Renewal, Reply
 from qwen_grpc.upstreams.http import Origin, Reads
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
 _reply = msgspec.json.Decoder(Reply)
 _id = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_CHATS = "/api/v2/chats/"
 _NEW_CHAT = "/api/v2/chats/new"
 
 
@@ -50,7 +60,7 @@ class Site(Origin):
         """One JSON call; returns the `data` of the envelope, or the bare answer. Raises what a refusal means."""
         content = await self.document(method, path, session, body)
         try:
-            reply = msgspec.json.decode(content)
+            reply = readable(content)
         except UNREADABLE as error:
             raise UpstreamProtocol(f"{SITE} sent an answer that is not JSON") from error
         return reply.get("data") if isinstance(reply, dict) and reply.get("success") else reply
@@ -82,7 +92,8 @@ class Site(Origin):
             yield await self._first_delta(reads, first, answer or Answer(Shown(self.base_url)))
 
     async def _first_delta(self, reads: Reads, first: bytes, answer: Answer) -> Opened:
-        events = self.events(reads, first)
+        idle_s = self.clocks.research_idle_s if answer.researching else self.clocks.idle_s
+        events = self.events(reads, first, idle_s)
         async for data in events:
             message = StreamChatResponse()
             try:
@@ -106,12 +117,23 @@ class Site(Origin):
 
     async def chat(self, session: WebSession, chat_id: str) -> StoredChat:
         """A stored chat."""
-        return decode_chat(await self.document("GET", f"/api/v2/chats/{_safe(chat_id)}", session))
+        return decode_chat(await self.chat_document(session, chat_id))
+
+    async def chat_document(self, session: WebSession, chat_id: str) -> bytes:
+        """A stored chat with all that the site tells of it."""
+        return await self.document("GET", _CHATS + _safe(chat_id), session)
+
+    async def chats(self, session: WebSession, page: int) -> Any:
+        """A page of the stored chats, from page 1 on: 60 rows, the latest changed first, none behind the last."""
+        return await self.call("GET", f"{_CHATS}?page={page}&exclude_project=true", session)
 
     async def delete_chat(self, session: WebSession, chat_id: str) -> None:
-        """Removes a chat; one that is gone already is no failure."""
-        with suppress(NotFound):
-            await self.call("DELETE", f"/api/v2/chats/{chat_id}", session)
+        """Removes a chat. Raises `NotFound` when there is none."""
+        _confirmed(await self.call("DELETE", _CHATS + _safe(chat_id), session))
+
+    async def delete_chats(self, session: WebSession) -> None:
+        """Removes all chats of the account."""
+        _confirmed(await self.call("DELETE", _CHATS, session))
 
     async def stop(self, session: WebSession, chat_id: str, response_id: str) -> None:
         """Ends the answer that is being made in a chat."""
@@ -124,7 +146,7 @@ class Site(Origin):
         headers |= {"x-request-origin": self.base_url, "content-type": "application/json"}
         headers |= {"user-agent": session.user_agent} if session.user_agent else {}
         headers |= {"cookie": cookie_header(session, refresh=True)}
-        request = self.http.build_request("GET", f"{self.auth_url}/api/v2/auths/refresh", headers=headers)
+        request = self.request("GET", f"{self.auth_url}/api/v2/auths/refresh", headers)
         async with self.exchange(request) as response:
             return _renewed(session, response, await self.body(response))
 
@@ -138,12 +160,17 @@ class Site(Origin):
             headers["referer"] = f"{self.base_url}/c/new-chat"
         if chat_id:
             headers |= {"referer": f"{self.base_url}/c/{chat_id}", "x-accel-buffering": "no"}
-        return self.http.build_request(method, self.base_url + path, headers=headers, content=body)
+        return self.request(method, path, headers, body)
 
 
 async def _failing(error: QwenError) -> AsyncIterator[list[bytes]]:
     raise error
     yield  # makes this the generator that events are
+
+
+def _confirmed(done: Any) -> None:
+    if isinstance(done, dict) and done.get("status") is False:
+        raise UpstreamError(f"{SITE} did not delete what it was asked to delete")
 
 
 def _safe(chat_id: str) -> str:

@@ -1,23 +1,16 @@
-"""A chat as the site stores it: only what a running turn needs of it."""
+"""A chat as the site stores it: its tree, and the phases of its answers."""
 
 import msgspec
 from msgspec import Struct
 
 from qwen_grpc.upstreams.chat_qwen_ai.citations import Sources
-from qwen_grpc.upstreams.chat_qwen_ai.wire import NOTHING, UNREADABLE, Page, SearchExtra, part
-
-
-class StoredPart(Struct):
-    """One phase of a stored answer."""
-
-    content: str | None = None
-    extra: msgspec.Raw = NOTHING
+from qwen_grpc.upstreams.chat_qwen_ai.wire import NOTHING, UNREADABLE, Delta, Page, SearchExtra, part
 
 
 class StoredAnswer(Struct):
-    """A stored message."""
+    """A stored message. Each phase is stored like one delta that says all of it."""
 
-    content_list: list[StoredPart] | None = None
+    content_list: list[Delta] | None = None
     extra: msgspec.Raw = NOTHING
 
 
@@ -25,7 +18,7 @@ class History(Struct, rename="camel"):
     """The tree of messages and its active leaf."""
 
     current_id: str | None = None
-    messages: dict[str, StoredAnswer] = {}
+    messages: dict[str, msgspec.Raw] = {}
 
 
 class Inner(Struct):
@@ -48,14 +41,13 @@ class StoredChat(Struct):
     def answer(self, answer_id: str) -> StoredAnswer:
         """The answer of that id, or the last message when there is none."""
         messages = self.chat.history.messages
-        return messages.get(answer_id) or messages.get(self.current_id) or StoredAnswer()
+        return part(messages.get(answer_id) or messages.get(self.current_id) or NOTHING, StoredAnswer)
 
     @property
     def pages(self) -> dict[int, Page]:
         """The numbered pages that the last answer cites."""
         sources = Sources()
-        answer = self.chat.history.messages.get(self.current_id, StoredAnswer())
-        for phase in answer.content_list or ():
+        for phase in self.answer(self.current_id).content_list or ():
             sources.add(part(phase.extra, SearchExtra))
         return sources.pages
 

@@ -1,7 +1,12 @@
 """Answer text as the site sends it: increments, now and then snapshots, sometimes half an emoji."""
 
+import json
 import os
 from typing import Any
+
+import msgspec
+
+from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE
 
 
 class Text:
@@ -100,6 +105,18 @@ class Pairing:
         if "\ud800" <= text[-1] <= "\udbff":
             text, self._high = text[:-1], text[-1]
         return _whole(text)
+
+
+def readable(content: bytes) -> Any:
+    """The value of JSON text; half an emoji, with which texts that were cut end, is replaced.
+
+    Raises one of `UNREADABLE`.
+    """
+    try:
+        return msgspec.json.decode(content)
+    except UNREADABLE:
+        # The decoder refuses half of a surrogate pair; the standard library does not.
+        return Pairing().mend(json.loads(content), spoken=False)
 
 
 def _whole(text: str) -> str:

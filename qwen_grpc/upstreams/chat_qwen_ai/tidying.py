@@ -5,11 +5,12 @@ Nothing here delays an answer, and a failure is logged and nothing else.
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 
 import structlog
 
 from qwen_grpc.credentials import WebSession
-from qwen_grpc.errors import QwenError
+from qwen_grpc.errors import NotFound, QwenError
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Known
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.site import Site
@@ -55,7 +56,9 @@ class Tidying:
 
     async def _remove(self, session: WebSession, chat_id: str) -> None:
         session = await self._sessions.fresh(session)
-        await self._sessions.once_more(session, lambda fresh: self._site.delete_chat(fresh, chat_id))
+        # The person may have removed it already.
+        with suppress(NotFound):
+            await self._sessions.once_more(session, lambda fresh: self._site.delete_chat(fresh, chat_id))
 
 
 async def _logged(work: Coroutine[None, None, None]) -> None:

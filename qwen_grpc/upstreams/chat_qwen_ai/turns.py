@@ -23,7 +23,9 @@ from qwen_grpc.errors import (
 from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment
 from qwen_grpc.upstreams.chat_qwen_ai.attached import attached_to
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations, Known
+from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
 from qwen_grpc.upstreams.chat_qwen_ai.encode import (
+    RESEARCHING,
     Place,
     Said,
     Turn,
@@ -35,6 +37,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.encode import (
 )
 from qwen_grpc.upstreams.chat_qwen_ai.long_text import fitted
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
+from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.site import Opened, Site
 from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
 from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
@@ -166,8 +169,12 @@ class Turns:
             errand.place = Place(chat_id)
         body = encode_completion(errand.turn, errand.place, said, now=self._now(), new_id=new_id)
         errand.asked = True
+        shown = Shown(self._site.base_url, sent=[file.url for file in said.files])
+        answer = Answer(shown, researching=errand.turn.stage == RESEARCHING)
         try:
-            return await stack.enter_async_context(self._site.completion(errand.session, errand.place.chat_id, body))
+            return await stack.enter_async_context(
+                self._site.completion(errand.session, errand.place.chat_id, body, answer)
+            )
         except (UpstreamHeadersTimeout, UpstreamTtfbTimeout, UpstreamTruncated):
             # Silence is no refusal: the site may be writing an answer.
             raise

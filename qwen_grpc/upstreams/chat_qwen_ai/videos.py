@@ -33,6 +33,7 @@ from qwen_grpc.errors import (
 from qwen_grpc.upstreams.base import Attachment, Scene, VideoTask
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Known
 from qwen_grpc.upstreams.chat_qwen_ai.encode import FAST, Place, Said, Turn, encode_completion, encode_new_chat
+from qwen_grpc.upstreams.chat_qwen_ai.hosts import CHALLENGE_PATH
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.site import Site
@@ -62,8 +63,6 @@ UNSURE = (
     UpstreamUnavailable,
 )
 NEW_STATUS, OLD_STATUS = "/api/v2/task/status/", "/api/v1/tasks/status/"
-# Part of the addresses that a bot check gives; never a result.
-CHALLENGE_PATH = "/_____tmd_____/"
 _id = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 

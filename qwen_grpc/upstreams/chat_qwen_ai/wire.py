@@ -101,10 +101,32 @@ class ToolResult(Struct, gc=False):
 
 
 class SearchExtra(Struct, gc=False):
-    """`extra` of the phase `web_search`, and `response.info` of older streams."""
+    """`extra` of the phases that search and cite, and `response.info` of older streams."""
 
     web_search_info: list[Page] = []
     tool_result: Raw = NOTHING
+    deep_research: Raw = NOTHING
+
+
+class ResearchStep(Struct, gc=False):
+    """A step of a research, in the list `deep_research`; it is done when its status ends in `Finished`."""
+
+    index: int | None = None
+    query: str | None = None
+    status: str | None = None
+    pages: list[Page] = msgspec.field(default_factory=list, name="webSites")
+
+
+class Reference(Page, gc=False):
+    """A page that a report cites as `[[index_number]]`."""
+
+    index_number: int = 0
+
+
+class References(Struct, gc=False):
+    """`deep_research` when the report is done."""
+
+    references: list[Reference] = []
 
 
 class ErrorExtra(Struct, gc=False):

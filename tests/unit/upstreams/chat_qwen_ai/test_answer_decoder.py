@@ -138,7 +138,7 @@ def test_reports_are_text_and_their_finish_is_not_the_end(phase: str) -> None:
         *("web_search", "web_extractor", "web_search_image", "image_search", "image_zoom_in_tool"),
         *("history_retriever", "bio", "code_interpreter", "image_gen", "image_edit", "image_gen_tool"),
         *("image_edit_tool", "generate_image", "image", "image_gen_think", "image_gen_websearch", "tool_call"),
-        *("local_tool", "ResearchNotice", "ResearchPlanning", "DeepThinking", "WebResearch", "PdfMdGen"),
+        *("local_tool", "WebResearch", "PdfMdGen"),
         *("single_answer", "analyze", "travel_plan", "invented_tomorrow"),
     ],
 )

@@ -11,8 +11,9 @@ from qwen_grpc.errors import ContextLength, InvalidParameter, Unsupported
 from qwen_grpc.upstreams.chat_qwen_ai.encode import (
     MAX_BODY_BYTES,
     Place,
+    Said,
     Turn,
-    check_text_only,
+    check_messages,
     encode_completion,
     encode_new_chat,
     encode_turn,
@@ -183,7 +184,7 @@ def completion(place: Place, content: str = "hello\n") -> bytes:
     numbers = itertools.count(1)
     ids = (f"id{number}" for number in numbers)
     return encode_completion(
-        Turn("qwen3.7-plus", "t2t", FAST), place, content, now=1790356330.9, new_id=lambda: next(ids)
+        Turn("qwen3.7-plus", "t2t", FAST), place, Said(content), now=1790356330.9, new_id=lambda: next(ids)
     )
 
 
@@ -295,19 +296,19 @@ def test_a_message_is_the_text_of_all_its_parts(message: ChatMessage, text: str)
     assert plain(message) == text
 
 
-def test_media_are_refused_with_their_place() -> None:
+def test_media_that_nobody_uploaded_are_refused_with_their_place() -> None:
     picture = ChatMessage(role=ROLE_USER, parts=[ContentPart(text="look"), ContentPart(image=ImagePart())])
     with pytest.raises(Unsupported) as failure:
-        check_text_only([user("Hi"), picture])
+        check_messages([user("Hi"), picture], {})
     assert (failure.value.field, failure.value.message) == (
         "messages[1].content[1]",
-        "messages[1].content[1]: this version sends text only to chat.qwen.ai",
+        "messages[1].content[1]: media are not taken here",
     )
 
 
 def test_a_role_that_the_site_has_no_place_for_is_named() -> None:
     with pytest.raises(InvalidParameter) as failure:
-        check_text_only([user("Hi"), ChatMessage(content="?")])
+        check_messages([user("Hi"), ChatMessage(content="?")], {})
     assert (failure.value.field, failure.value.message) == (
         "messages[1].role",
         "messages[1].role is missing or unknown: expected one of system, developer, user, assistant, tool, function",

@@ -1,0 +1,83 @@
+"""ChatsService."""
+
+from contextlib import aclosing
+
+from qwen_grpc.calls import Context
+from qwen_grpc.errors import InvalidParameter, NotFound
+from qwen_grpc.services.caller import caller
+from qwen_grpc.services.shelf import Mark, Shelf, read_token
+from qwen_grpc.upstreams.base import Upstreams
+from qwen_grpc.v1.chats_pb2 import (
+    DeleteChatRequest,
+    DeleteChatResponse,
+    GetChatRequest,
+    GetChatResponse,
+    ListChatsRequest,
+    ListChatsResponse,
+    PurgeChatsRequest,
+    PurgeChatsResponse,
+)
+from qwen_grpc.v1.chats_pb2_grpc import ChatsServiceServicer
+
+PAGE = 20
+MAX_PAGE = 100
+
+
+class ChatsService(ChatsServiceServicer):
+    """The chats stored under the caller's account, by the credential in the call and by no other."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+
+    async def ListChats(self, request: ListChatsRequest, context: Context) -> ListChatsResponse:
+        """The chats without their messages, page by page."""
+        size, after = _size(request.page_size), read_token(request.page_token)
+        answer, last = ListChatsResponse(), Mark()
+        async with aclosing(self._shelf(context).chats(after)) as chats:
+            async for mark, chat in chats:
+                if len(answer.chats) == size:
+                    # One more is looked at, so that the last page is known to be the last.
+                    answer.next_page_token = last.token
+                    break
+                answer.chats.append(chat)
+                last = mark
+        return answer
+
+    async def GetChat(self, request: GetChatRequest, context: Context) -> GetChatResponse:
+        """A chat with its messages."""
+        chat_id, credentials = _named(request.chat_id), caller(context)
+        return GetChatResponse(chat=await self._upstreams.pick(credentials).get_chat(chat_id, credentials))
+
+    async def DeleteChat(self, request: DeleteChatRequest, context: Context) -> DeleteChatResponse:
+        """Deletes one chat."""
+        chat_id, credentials = _named(request.chat_id), caller(context)
+        try:
+            await self._upstreams.pick(credentials).delete_chat(chat_id, credentials)
+        except NotFound:
+            if not request.allow_missing:
+                raise
+        return DeleteChatResponse()
+
+    async def PurgeChats(self, request: PurgeChatsRequest, context: Context) -> PurgeChatsResponse:
+        """Counts the listed chats and, with `force`, deletes all there are."""
+        count = await self._shelf(context).count()
+        if request.force:
+            credentials = caller(context)
+            await self._upstreams.pick(credentials).delete_all_chats(credentials)
+        return PurgeChatsResponse(purge_count=-1 if count is None else count)
+
+    def _shelf(self, context: Context) -> Shelf:
+        credentials = caller(context)
+        return Shelf(self._upstreams.pick(credentials), credentials)
+
+
+def _size(asked: int) -> int:
+    if not 0 <= asked <= MAX_PAGE:
+        raise InvalidParameter(f"page_size is {asked}: expected 0 to {MAX_PAGE}; 0 means {PAGE}", field="page_size")
+    return asked or PAGE
+
+
+def _named(chat_id: str) -> str:
+    if not chat_id:
+        raise InvalidParameter("chat_id is missing: name a chat that ListChats lists", field="chat_id")
+    return chat_id
