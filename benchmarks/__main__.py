@@ -41,14 +41,19 @@ def main() -> int:
 def measure(systems: list[System], upstream: Upstream, rounds: int, seconds: float) -> Results:
     """One warm-up, then rounds of A B A B; each second round runs backwards, so that no system is always the first."""
     found: dict[str, dict[str, list[Any]]] = {system.name: defaultdict(list) for system in systems}
-    for number in range(rounds + 1):
+    for system in systems:
+        paid_for(system, upstream, WARM_S)
+    for number in range(1, rounds + 1):
         for system in systems if number % 2 else reversed(systems):
-            for paid, job in jobs(system, seconds if number else WARM_S).items():
-                round_ = one_round(system, upstream, paid, job)
-                if number:
-                    found[system.name][paid].append(round_)
-                    print(f"round {number} {system.name:16} {round_['cpu_ms_per_1000']:7.1f} ms / 1000 {paid}s")
+            for paid, round_ in paid_for(system, upstream, seconds).items():
+                found[system.name][paid].append(round_)
+                print(f"round {number} {system.name:16} {round_['cpu_ms_per_1000']:7.1f} ms / 1000 {paid}s")
     return Results(found)
+
+
+def paid_for(system: System, upstream: Upstream, seconds: float) -> dict[str, dict[str, Any]]:
+    """One round of each job of a system, by what is paid for."""
+    return {paid: one_round(system, upstream, paid, job) for paid, job in jobs(system, seconds).items()}
 
 
 def jobs(system: System, seconds: float) -> dict[str, Job]:

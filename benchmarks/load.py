@@ -18,7 +18,7 @@ import grpc
 import httptools
 import uvloop
 
-from qwen_grpc.v1.chat_pb2 import ROLE_USER, ChatMessage, CompleteChatRequest
+from qwen_grpc.v1.chat_pb2 import ROLE_USER, ChatMessage, CompleteChatRequest, StreamChatResponse
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 
 STAMPED = re.compile(r"w(\d+)@(\d+) ")
@@ -197,13 +197,18 @@ async def over_grpc(job: Job, tally: Tally, channel: grpc.aio.Channel) -> None:
     request = CompleteChatRequest(model=MODEL, messages=[ChatMessage(role=ROLE_USER, content=job.prompt)])
     metadata, until = (("authorization", f"Bearer {job.token}"),), time.monotonic() + job.seconds
     while time.monotonic() < until:
-        answer, finish = Answer(job, tally), False
+        answer, finished = Answer(job, tally), False
         async for message in stub.StreamChat(request, metadata=metadata):
-            for delta in message.deltas:
-                if delta.content:
-                    answer.take(delta.content)
-                finish = finish or bool(delta.finish_reason)
-        answer.end(finished=finish)
+            finished = taken(message, answer) or finished
+        answer.end(finished=finished)
+
+
+def taken(message: StreamChatResponse, answer: Answer) -> bool:
+    """Takes the deltas of a message; says whether one of them is the finish."""
+    for delta in message.deltas:
+        if delta.content:
+            answer.take(delta.content)
+    return any(delta.finish_reason for delta in message.deltas)
 
 
 async def drive(job: Job) -> Tally:

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
 from grpc.aio import ServerInterceptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
@@ -29,7 +28,6 @@ from qwen_grpc.services.media import Media
 from qwen_grpc.services.models import ModelsService
 from qwen_grpc.services.owners import Owners
 from qwen_grpc.services.tokens import TokensService
-from qwen_grpc.services.unserved import Unserved
 from qwen_grpc.services.videos import VideosService
 from qwen_grpc.settings import BadSettings, Settings
 from qwen_grpc.upstreams.base import Upstreams
@@ -69,24 +67,53 @@ OPTIONS: dict[str, int] = {
     "grpc.max_concurrent_streams": 1_000,
     # Silent connections are closed after ten seconds instead of a minute.
     "grpc.server_handshake_timeout_ms": 10_000,
-    # Windows that grow with the line would let an upload wait in memory, up to 40 MiB of it, while the upstream is slow.
+    # Windows that grow with the line would hold up to 40 MiB of an upload in memory while the upstream is slow.
     "grpc.http2.bdp_probe": 0,
     # The default lets a second server start on a taken port without an error; workers ask for it.
     "grpc.so_reuseport": 0,
 }
 
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-SERVED = (
-    "qwen.v1.ModelsService",
-    "qwen.v1.ChatService",
-    "qwen.v1.TokensService",
-    "qwen.v1.FilesService",
-    "qwen.v1.ImagesService",
-    "qwen.v1.VideosService",
-    "qwen.v1.ChatsService",
-)
-# Services of the contract that wait for their first version, with the function that registers each.
-UNSERVED: tuple[tuple[Callable[[Any, Any], None], ServiceDescriptor], ...] = ()
+SERVED = tuple(f"qwen.v1.{name}Service" for name in ("Models", "Chat", "Images", "Videos", "Chats", "Tokens", "Files"))
+
+
+class Services:
+    """One servicer for each proto file, and what they share."""
+
+    def __init__(self, upstreams: Upstreams, settings: Settings, ledger: Ledger) -> None:
+        owners, files = Owners(ledger), Files(ledger)
+        media = Media(owners, files, Fetcher() if settings.qwen_fetch_media else None)
+        cadence = Cadence(settings.qwen_video_poll, settings.qwen_video_poll * PICTURE_SHARE)
+        self._videos = VideosService(upstreams, owners, Jobs(ledger), media, cadence)
+        self._health = health.HealthServicer()
+        self._servicers: tuple[tuple[Callable[[Any, Any], None], Any], ...] = (
+            (models_pb2_grpc.add_ModelsServiceServicer_to_server, ModelsService(upstreams)),
+            (chat_pb2_grpc.add_ChatServiceServicer_to_server, ChatService(upstreams, media)),
+            (images_pb2_grpc.add_ImagesServiceServicer_to_server, ImagesService(upstreams, media)),
+            (videos_pb2_grpc.add_VideosServiceServicer_to_server, self._videos),
+            (chats_pb2_grpc.add_ChatsServiceServicer_to_server, ChatsService(upstreams)),
+            (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensService(upstreams)),
+            (files_pb2_grpc.add_FilesServiceServicer_to_server, FilesService(upstreams, owners, files)),
+            (health_pb2_grpc.add_HealthServicer_to_server, self._health),
+        )
+
+    def register(self, way_in: Any) -> None:
+        """Puts all servicers on a server or on the in-process channel."""
+        for add, servicer in self._servicers:
+            add(servicer, way_in)
+
+    async def start(self) -> None:
+        """Reports healthy."""
+        for name in ("", *SERVED):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def begin_drain(self) -> None:
+        """Reports NOT_SERVING, for good."""
+        await self._health.enter_graceful_shutdown()
+
+    async def close(self) -> None:
+        """Ends background work."""
+        await self._videos.close()
 
 
 class Server:
@@ -94,23 +121,15 @@ class Server:
 
     def __init__(self, upstreams: Upstreams, settings: Settings, ledger: Ledger, *, reuse_port: bool = False) -> None:
         self._drain = Drain()
+        self._settings = settings
+        self._services = Services(upstreams, settings, ledger)
         interceptors = self._interceptors(settings, self._drain)
         options = OPTIONS | {"grpc.so_reuseport": int(reuse_port)}
-        self._settings = settings
-        self._health = health.HealthServicer()
         self._grpc = grpc.aio.server(interceptors=interceptors, options=list(options.items()))
         self.channel = InProcessChannel(interceptors)
-        owners, files = Owners(ledger), Files(ledger)
-        media = Media(owners, files, Fetcher() if settings.qwen_fetch_media else None)
-        cadence = Cadence(settings.qwen_video_poll, settings.qwen_video_poll * PICTURE_SHARE)
-        self._videos = VideosService(upstreams, owners, Jobs(ledger), media, cadence)
-        ways_in: tuple[Any, ...] = (self._grpc, self.channel)
-        for way_in in ways_in:
-            self._register(way_in, upstreams, media)
-            files_pb2_grpc.add_FilesServiceServicer_to_server(FilesService(upstreams, owners, files), way_in)
-            videos_pb2_grpc.add_VideosServiceServicer_to_server(self._videos, way_in)
-        names = (*SERVED, *(service.full_name for _, service in UNSERVED), HEALTH)
-        reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self._grpc)
+        for way_in in (self._grpc, self.channel):
+            self._services.register(way_in)
+        reflection.enable_server_reflection((*SERVED, HEALTH, reflection.SERVICE_NAME), self._grpc)
 
     @staticmethod
     def _interceptors(settings: Settings, drain: Drain) -> Sequence[ServerInterceptor]:
@@ -118,22 +137,9 @@ class Server:
         scopes = Around(observe, translate_errors, drain, Limit(settings.qwen_max_calls), default_deadline)
         return (scopes, Admission())
 
-    def _register(self, way_in: Any, upstreams: Upstreams, media: Media) -> None:
-        models_pb2_grpc.add_ModelsServiceServicer_to_server(ModelsService(upstreams), way_in)
-        chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(upstreams, media), way_in)
-        tokens_pb2_grpc.add_TokensServiceServicer_to_server(TokensService(upstreams), way_in)
-        images_pb2_grpc.add_ImagesServiceServicer_to_server(ImagesService(upstreams, media), way_in)
-        chats_pb2_grpc.add_ChatsServiceServicer_to_server(ChatsService(upstreams), way_in)
-        for add, service in UNSERVED:
-            add(Unserved(service), way_in)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, way_in)
-
     async def start(self) -> None:
         """Reports healthy; the in-process channel works from now on."""
-        for name in ("", *SERVED):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        for _, service in UNSERVED:
-            await self._health.set(service.full_name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._services.start()
 
     async def listen(self) -> int:
         """Opens the gRPC port and returns its number. Raises `BadSettings` when it cannot be had."""
@@ -153,14 +159,14 @@ class Server:
         Once a drain has begun, another one ends what still runs at once.
         """
         grace_s = 0.0 if self._drain.begun else grace_s
-        await self._health.enter_graceful_shutdown()
+        await self._services.begin_drain()
         self._drain.begin()
         timer = asyncio.get_running_loop().call_later(grace_s, self._drain.cut)
         try:
             await asyncio.gather(self._grpc.stop(grace_s + LAST_WORDS_S), self._drain.idle(grace_s + LAST_WORDS_S))
         finally:
             timer.cancel()
-        await self._videos.close()
+        await self._services.close()
         # Closed last: until then a new call learns from the drain why it is refused.
         await self.channel.close(LAST_WORDS_S)
 

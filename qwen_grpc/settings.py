@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from qwen_grpc.addresses import AUTH_HOST, CHAT_HOST
 
 T = TypeVar("T", bound=BaseSettings)
+LEDGER = "~/.local/state/qwen-grpc/ledger.sqlite3"
 
 
 class Settings(BaseSettings):
@@ -21,13 +22,9 @@ class Settings(BaseSettings):
     grpc_port: int = Field(50051, ge=0, le=65535, description="Port of the gRPC server; 0 takes a free one.")
     qwen_base_url: str = Field(f"https://{CHAT_HOST}", pattern=r"^https?://", description=f"Origin of {CHAT_HOST}.")
     qwen_auth_url: str = Field(f"https://{AUTH_HOST}", pattern=r"^https?://", description="Origin of its sign-in host.")
-    qwen_upload_url: str = Field(
-        "", pattern=r"^(https?://.*)?$", description="Origin that uploads go to; empty: the object store that the site names."
-    )
+    qwen_upload_url: str = Field("", pattern=r"^(https?://.*)?$", description="Origin of the object store, for tests.")
     qwen_fetch_media: bool = Field(False, description="Fetch http(s) media of requests from public addresses.")  # noqa: FBT003
-    qwen_ledger: str = Field(
-        "~/.local/state/qwen-grpc/ledger.sqlite3", min_length=1, description="File that remembers video jobs and uploads."
-    )
+    qwen_ledger: str = Field(LEDGER, min_length=1, description="File that remembers video jobs and uploads.")
     model_cache_duration: float = Field(3600, ge=0, description="Seconds for which a model list is kept.")
     qwen_keep_chats: bool = Field(False, description="Never remove the chats that API calls make upstream.")  # noqa: FBT003
     qwen_chat_idle: float = Field(600, ge=1, description="Seconds after which an idle chat is removed upstream.")

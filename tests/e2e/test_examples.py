@@ -25,6 +25,15 @@ PRINTED = {
         "answer: You said: Where do echoes come from? [[1]].\n"
         "source: How echoes work https://example.org/echo\n"
     ),
+    "deep_research.py": (
+        "asked back: Which period should the report cover, and for which readers?\n"
+        "progress: Searched the web for In caves: 2 pages.\n"
+        "source: How echoes work https://example.org/echo\n"
+        "report: # Report In caves: echoes come back [[1]].\n"
+    ),
+    "stored_chats.py": (
+        "listed: True\nuser: Hello from a stored chat\nassistant: You said: Hello from a stored chat\ndeleted: 1\n"
+    ),
 }
 OTHERS = {"openai_sdk.mjs", "rest_stream.sh", "buf_curl.sh", "make_picture.py", "edit_picture.py"}
 

@@ -5,19 +5,16 @@ import re
 from importlib import import_module
 from typing import Any
 
-import grpc
 import pytest
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from source_tree import ROOT
-from support import House, bearer
+from support import House
 
-from qwen_grpc.server import SERVED, UNSERVED
+from qwen_grpc.server import SERVED
 from rest_shim.routes import ROUTES
 from rest_shim.stubs import stubs_on
 
@@ -30,21 +27,19 @@ MODULES = [import_module(f"qwen_grpc.v1.{path.stem}") for path in sorted((ROOT /
 SERVICES: list[ServiceDescriptor] = [
     service for module in MODULES for service in module.DESCRIPTOR.services_by_name.values()
 ]
-SERVED_SERVICES = [service for service in SERVICES if service.full_name in SERVED]
-SERVED_METHODS = [method for service in SERVED_SERVICES for method in service.methods]
-OTHER_METHODS = [method for service in SERVICES if service not in SERVED_SERVICES for method in service.methods]
+METHODS = [method for service in SERVICES for method in service.methods]
 
 
 def short(described: Any) -> str:
     return str(described.full_name.removeprefix("qwen.v1."))
 
 
-def test_every_service_is_served_or_known_not_to_be() -> None:
-    named = sorted([*SERVED, *(service.full_name for _, service in UNSERVED)])
-    assert sorted(service.full_name for service in SERVICES) == named, "put the service into SERVED or UNSERVED"
+def test_every_service_is_served() -> None:
+    named = sorted(SERVED)
+    assert sorted(service.full_name for service in SERVICES) == named, "put the service into SERVED and Services"
 
 
-@pytest.mark.parametrize("method", SERVED_METHODS, ids=short)
+@pytest.mark.parametrize("method", METHODS, ids=short)
 def test_a_served_rpc_has_a_method_of_its_shape(method: MethodDescriptor) -> None:
     serve = vars(servicer(method.containing_service)).get(method.name)
     is_stream, is_call = inspect.isasyncgenfunction(serve), inspect.iscoroutinefunction(serve)
@@ -65,28 +60,8 @@ def is_ours(kind: type) -> bool:
     return kind.__module__.startswith("qwen_grpc.services.")
 
 
-@pytest.mark.asyncio
-@pytest.mark.parametrize("method", OTHER_METHODS, ids=short)
-async def test_an_rpc_that_is_not_served_says_so_by_name(method: MethodDescriptor, house: House) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await answer(house.channel, method)
-    said = (caught.value.code(), method.full_name in (caught.value.details() or ""))
-    assert said == (grpc.StatusCode.UNIMPLEMENTED, True), f"register {method.full_name} as Unserved in server.py"
-
-
-async def answer(channel: grpc.aio.Channel, method: MethodDescriptor) -> None:
-    """Calls an RPC with an empty request and reads its first answer."""
-    request, path = GetMessageClass(method.input_type)(), f"/{method.containing_service.full_name}/{method.name}"
-    sides = ("stream" if method.client_streaming else "unary", "stream" if method.server_streaming else "unary")
-    read = GetMessageClass(method.output_type).FromString
-    call = getattr(channel, "_".join(sides))(path, Message.SerializeToString, read)
-    metadata = tuple(bearer().items())
-    running = call(iter([request]) if method.client_streaming else request, metadata=metadata, timeout=10)
-    await (anext(aiter(running)) if method.server_streaming else running)
-
-
 def test_every_served_rpc_has_a_route_or_a_reason() -> None:
-    served = {short(method) for method in SERVED_METHODS}
+    served = {short(method) for method in METHODS}
     assert routed() | WITHOUT_ROUTE.keys() == served | {"Health.Check"}, (
         "give each served RPC a line in ROUTES of rest_shim/routes.py, or a reason in WITHOUT_ROUTE"
     )
@@ -106,7 +81,7 @@ def routed() -> set[str]:
 async def test_the_shim_has_one_stub_for_every_served_service(house: House) -> None:
     stubs = stubs_on(house.channel)
     kinds = sorted(type(getattr(stubs, name)).__name__ for name in stubs.__slots__)
-    wanted = sorted([*(f"{service.name}Stub" for service in SERVED_SERVICES), "HealthStub"])
+    wanted = sorted([*(f"{service.name}Stub" for service in SERVICES), "HealthStub"])
     assert wanted == kinds, "add the service's stub to Stubs in rest_shim/stubs.py"
 
 

@@ -52,8 +52,8 @@ INSIDE_TEXTS = (
 WHOLE_TEXTS = (
     Fact("qwen.v1", ("qwen_grpc/errors.py",)),
     # Read once at each door: as a header by the shim, as metadata by the server. There, `admission` looks whether
-    # there is one before anything is read. The others have to do with the site: an exported request, ours to it, and an upload
-    # to its store, which carries the keys of that upload.
+    # there is one before anything is read. The others have to do with the site: an exported request, ours to it, and
+    # an upload to its store, which carries the keys of that upload.
     Fact("authorization", ("rest_shim/exchange.py",), SHIM),
     Fact(
         "authorization",

@@ -3,21 +3,16 @@
 import asyncio
 import ipaddress
 import itertools
-import ssl
-import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import httpcore
 import pytest
-from raw_server import RawServer, Step, answer, raw_server, sent_headers
+from fetch_wire import PNG, PUBLIC, Wire, fetched, refused
+from raw_server import Step, answer, raw_server, sent_headers
 
 from qwen_grpc.errors import InvalidParameter, MediaUrlBlocked, QwenError, TooLarge
-from qwen_grpc.upstreams.fetcher import Fetcher, Patience, checked_url, look_up, plain_connection, redirected
-
-PUBLIC = "93.184.215.14"
-PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 1000
+from qwen_grpc.upstreams.fetcher import Fetcher, Patience, plain_connection
 
 # Each of these leads into a private network, to a machine's own services, or nowhere; each is also mapped below.
 V4 = [
@@ -98,66 +93,6 @@ def spellings(text: str) -> list[str]:
         return [f"http://{text}/", f"http://{number}/", f"http://{octal}/"]
     full = address.exploded
     return [f"http://[{text}]/", f"https://[{full}]/", f"http://[{full.upper()}]:443/"]
-
-
-class Wire:
-    """A resolver and a connect hook that lead every connection to one server, and count."""
-
-    def __init__(self, server: RawServer | None = None, **names: Sequence[str]) -> None:
-        self.connected: list[tuple[str, int]] = []
-        self.asked: list[str] = []
-        self._server = server
-        self._names = names
-
-    async def resolve(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append(host)
-        name = host.replace(".", "_").replace("-", "_")
-        return self._names[name] if name in self._names else await look_up(host, port)
-
-    async def connect(self, address: str, port: int) -> httpcore.AsyncNetworkStream:
-        self.connected.append((address, port))
-        assert self._server is not None, f"connected to {address}"
-        to = int(self._server.url.rpartition(":")[2])
-        return Disguised(await plain_connection("127.0.0.1", to), (address, port))
-
-    def fetcher(self, **more: Any) -> Fetcher:
-        return Fetcher(resolve=self.resolve, connect=self.connect, **more)
-
-
-class Disguised(httpcore.AsyncNetworkStream):
-    """A connection whose other end says another address."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream, peer: tuple[str, int]) -> None:
-        self._stream = stream
-        self._peer = peer
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        return await self._stream.start_tls(ssl_context, server_hostname, timeout)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._peer if info == "server_addr" else self._stream.get_extra_info(info)
-
-
-async def fetched(fetcher: Fetcher, url: str, kind: str = "image") -> tuple[str, str, bytes]:
-    async with fetcher.open(url, kind) as found:
-        return found.mime_type, found.filename, b"".join([chunk async for chunk in found.chunks])
-
-
-async def refused(fetcher: Fetcher, url: str, kind: str = "image") -> QwenError:
-    with pytest.raises(QwenError) as caught:
-        await fetched(fetcher, url, kind)
-    return caught.value
 
 
 @pytest.mark.asyncio
@@ -405,33 +340,3 @@ async def test_a_reader_that_leaves_closes_the_connection() -> None:
         await server.arrival()
         task.cancel()
         await server.hang_ups(1, within=2)
-
-
-@pytest.mark.asyncio
-async def test_the_certificate_is_that_of_the_name_and_not_of_the_address(tmp_path: Path) -> None:
-    certificate, key = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
-    names = ["-subj", "/CN=media.test", "-addext", "subjectAltName=DNS:media.test"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
-    subprocess.run([*command, "-out", certificate, "-keyout", key], check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
-    async with raw_server([answer(PNG)], tls=tls) as server:
-        wire = Wire(server, media_test=[PUBLIC], other_test=[PUBLIC])
-        fetcher = wire.fetcher(verify=ssl.create_default_context(cafile=certificate))
-        found = await fetched(fetcher, "https://media.test/cat.png")
-        other = await refused(fetcher, "https://other.test/cat.png")
-
-    assert (found[0], wire.connected) == ("image/png", [(PUBLIC, 443)] * 2)
-    assert (type(other), len(server.requests)) == (InvalidParameter, 1)
-
-
-def test_https_does_not_become_http() -> None:
-    assert led_to("https://media.test/", "http://media.test/") == "MEDIA_URL_BLOCKED"
-    assert led_to("http://media.test/", "https://media.test/x") == "https://media.test/x"
-
-
-def led_to(url: str, location: str) -> str:
-    try:
-        return str(redirected(checked_url(url), location))
-    except QwenError as error:
-        return error.reason

@@ -16,6 +16,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.site import Site
 
 CLOSE_S = 5.0
+AT_ONCE = 4
 log = structlog.get_logger()
 
 
@@ -26,6 +27,8 @@ class Tidying:
         self._site = site
         self._sessions = sessions
         self._keep_chats = keep_chats
+        # A sweep may hand in hundreds of chats, and the site shuts out who asks for everything at once.
+        self._turn = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def stop(self, session: WebSession, chat_id: str, response_id: str, *, remove: bool) -> None:
