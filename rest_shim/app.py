@@ -1,5 +1,6 @@
 """The Sanic application: routes, and the one place where a failure becomes an HTTP answer."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -21,6 +22,8 @@ from rest_shim.stubs import Stubs, stubs_on
 
 # Sanic cannot take more; a credential may fill most of it.
 MAX_HEADERS = 16_384
+BODY_S = 30.0
+SLOW = Row(408, "invalid_request_error", "request_timeout")
 log = logging.getLogger("rest_shim")
 
 
@@ -33,7 +36,8 @@ def build(settings: ShimSettings, channel: grpc.aio.Channel) -> Sanic[Any, Any]:
     stubs = stubs_on(channel)
     for route in ROUTES:
         serve, name = _served(route, stubs, settings), route.serve.__name__
-        app.add_route(serve, route.path, methods=route.methods, name=name, stream=route.streamed)
+        # Sanic would wait for a body without any clock.
+        app.add_route(serve, route.path, methods=route.methods, name=name, stream="POST" in route.methods)
     Cors(settings.cors_origins).attach(app)
     app.on_request(_begin, priority=100)
     app.on_response(_end)
@@ -65,9 +69,22 @@ def _served(
 ) -> Callable[..., Coroutine[Any, Any, HTTPResponse | None]]:
     async def serve(request: Request, **parameters: str) -> HTTPResponse | None:
         with request.app.ctx.running:
+            if not route.streamed:
+                await _receive_body(request, settings.max_body)
             return await route.serve(Exchange(request, stubs, settings), **parameters)
 
     return serve
+
+
+async def _receive_body(request: Request, limit: int) -> None:
+    stream: Any = request.stream
+    stream.request_max_size = limit
+    try:
+        async with asyncio.timeout(BODY_S):
+            await request.receive_body()
+    except TimeoutError:
+        close_after(request)
+        raise HttpError(SLOW, f"the body did not arrive within {BODY_S:.0f} s") from None
 
 
 async def _begin(request: Request) -> None:

@@ -24,16 +24,18 @@ async def list_chats(exchange: Exchange) -> HTTPResponse:
     """
     limit, after = _limit(exchange), exchange.request.args.get("after")
     found: list[Chat] = []
-    async for chat in _chats(exchange, MAX_LIMIT if after else min(limit + 1, MAX_LIMIT)):
+    has_more = False
+    async for chat, followed in _chats(exchange, MAX_LIMIT if after else limit):
+        has_more = followed
         if after is None:
             found.append(chat)
         elif chat.id == after:
             after = None
-        if len(found) > limit:
+        if len(found) == limit:
             break
     if after is not None:
         raise bad_request("after", "expected the id of one of the stored chats", "invalid_value")
-    return answer(_page(found[:limit], has_more=len(found) > limit))
+    return answer(_page(found, has_more=has_more))
 
 
 async def get_chat(exchange: Exchange, chat_id: str) -> HTTPResponse:
@@ -107,13 +109,13 @@ async def _is_deleted(exchange: Exchange, chat_id: str) -> bool:
     return True
 
 
-async def _chats(exchange: Exchange, page_size: int) -> AsyncIterator[Chat]:
-    """All chats, asked for as they are needed."""
+async def _chats(exchange: Exchange, page_size: int) -> AsyncIterator[tuple[Chat, bool]]:
+    """All chats, asked for as they are needed, each with whether another one follows."""
     request = ListChatsRequest(page_size=page_size)
     while True:
         found = await exchange.call(exchange.stubs.chats.ListChats, request)
-        for chat in found.chats:
-            yield chat
+        for number, chat in enumerate(found.chats, 1):
+            yield chat, number < len(found.chats) or bool(found.next_page_token)
         if not found.next_page_token:
             return
         request = ListChatsRequest(page_size=page_size, page_token=found.next_page_token)

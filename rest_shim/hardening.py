@@ -28,3 +28,5 @@ def close_after(request: Request) -> None:
     stream: Any = request.stream
     if stream is not None:
         stream.keep_alive = False
+        # Sanic would else wait, without a clock, for a body that is still to come.
+        stream.request_body = None

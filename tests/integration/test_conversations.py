@@ -239,3 +239,11 @@ async def test_a_refused_turn_leaves_the_chat_for_the_next_try(house: House) -> 
     assert contents(house.simulator) == ["One", "Two", "Two"]
     assert {one["parent_id"] for one in sent(house.simulator)[1:]} == {first["conversation"]["message_id"]}
     assert removals(house.simulator) == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("chat_id", ["grün", "a&b=c", "../x", "a\r\nx: y"])
+async def test_a_chat_id_that_the_site_cannot_have_is_not_found_and_never_sent(house: House, chat_id: str) -> None:
+    reply = await house.complete("Hello", conversation={"chat_id": chat_id, "parent_message_id": "p1"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, "not_found")
+    assert [call.path for call in house.simulator.requests if "completions" in call.path] == []

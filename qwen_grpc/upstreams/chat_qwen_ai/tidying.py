@@ -58,10 +58,11 @@ class Tidying:
             await self._remove(session, chat_id)
 
     async def _remove(self, session: WebSession, chat_id: str) -> None:
-        session = await self._sessions.fresh(session)
         # The person may have removed it already.
-        with suppress(NotFound):
-            await self._sessions.once_more(session, lambda fresh: self._site.delete_chat(fresh, chat_id))
+        async with self._turn:
+            session = await self._sessions.fresh(session)
+            with suppress(NotFound):
+                await self._sessions.once_more(session, lambda fresh: self._site.delete_chat(fresh, chat_id))
 
 
 async def _logged(work: Coroutine[None, None, None]) -> None:
