@@ -80,9 +80,7 @@ async def delete_chats(exchange: Exchange) -> HTTPResponse:
             raise bad_request(_blamed(body), _EXPECTED, "invalid_value")
 
 
-_EXPECTED = (
-    f'expected {{"chat_id": an id}}, {{"chat_ids": 1 to {MAX_LIMIT} ids}}, or no body, which deletes every chat'
-)
+_EXPECTED = f'expected {{"chat_id": an id}}, {{"chat_ids": 1 to {MAX_LIMIT} ids}}, or no body, which deletes every chat'
 
 
 def _are_ids(ids: list[Any]) -> bool:

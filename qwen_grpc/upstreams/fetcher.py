@@ -20,10 +20,10 @@ import httpcore
 import httpx
 from yarl import URL
 
-from qwen_grpc import __version__
 from qwen_grpc.errors import InvalidParameter, MediaUrlBlocked
 from qwen_grpc.upstreams.kinds import AUDIO, DOCUMENT, IMAGE, MIB, SNIFFED_BYTES, VIDEO, fits, sniffed, too_large
 from qwen_grpc.upstreams.public_addresses import is_public
+from qwen_grpc.upstreams.transport import HEADERS
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 Connect: TypeAlias = Callable[[str, int], Awaitable[httpcore.AsyncNetworkStream]]
@@ -237,7 +237,7 @@ def _request(url: URL) -> httpcore.Request:
     target = httpcore.URL(scheme=url.scheme, host=host, port=port, target=url.raw_path_qs)
     headers = [
         ("Host", shown),
-        ("User-Agent", f"qwen-grpc/{__version__}"),
+        ("User-Agent", HEADERS["user-agent"]),
         ("Accept", "*/*"),
         ("Accept-Encoding", "identity"),
         ("Connection", "close"),

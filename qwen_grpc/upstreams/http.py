@@ -29,7 +29,7 @@ from qwen_grpc.errors import (
     UpstreamUnavailable,
 )
 from qwen_grpc.upstreams.sse import EventDecoder
-from qwen_grpc.upstreams.transport import AiohttpTransport, Body, is_tls_failure
+from qwen_grpc.upstreams.transport import HEADERS, AiohttpTransport, Body, is_tls_failure
 
 CONNECT_ATTEMPTS = 3
 MAX_BODY_BYTES = 8 << 20
@@ -133,13 +133,13 @@ class Origin:
         await self._transport.aclose()
 
     def request(self, method: str, url: str, headers: Mapping[str, str], content: Content = None) -> httpx.Request:
-        """A request whose answer is not to be compressed. `url` may be a path of this server, encoded already."""
+        """A request with our usual headers. `url` may be a path of this server, encoded already."""
         extensions: dict[str, Any] = {"timeout": {"connect": self.clocks.connect_s}}
         known = url.startswith("/")
         if known:
             # To parse a URL costs as much as the rest of a request; httpx's extension spares it.
             extensions["target"] = url.encode()
-        headers = {"accept-encoding": "identity", **headers}
+        headers = {**HEADERS, **headers}
         return httpx.Request(
             method, self._url if known else url, headers=headers, content=content, extensions=extensions
         )

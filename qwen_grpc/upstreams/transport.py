@@ -23,6 +23,9 @@ MAX_HEADER_BYTES = 64 * 1024
 # aiohttp adds these when they are absent; what is sent is for the caller to say.
 AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
+# We say who we are, and do not ask for compressed answers: a stream would wait for its compressor.
+HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"qwen-grpc/{__version__}"}
+
 HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -61,7 +64,7 @@ def open_client(verify: ssl.SSLContext | None = None, connect_timeout_s: float =
     """
     return httpx.AsyncClient(
         transport=AiohttpTransport(verify),
-        headers={"User-Agent": f"qwen-grpc/{__version__}", "Accept-Encoding": "identity"},
+        headers=HEADERS,
         # A jar whose policy accepts no domain: one caller's cookies never reach another's request.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=httpx.Timeout(None, connect=connect_timeout_s),

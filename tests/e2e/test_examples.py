@@ -9,7 +9,7 @@ from pathlib import Path
 import node_sdk
 import pytest
 from subprocesses import REPOSITORY, Ended, run
-from support import House, records
+from support import House, open_house, records
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -35,7 +35,15 @@ PRINTED = {
         "listed: True\nuser: Hello from a stored chat\nassistant: You said: Hello from a stored chat\ndeleted: 1\n"
     ),
 }
-OTHERS = {"openai_sdk.mjs", "rest_stream.sh", "buf_curl.sh", "make_picture.py", "edit_picture.py"}
+OTHERS = {
+    "openai_sdk.mjs",
+    "rest_stream.sh",
+    "buf_curl.sh",
+    "make_picture.py",
+    "edit_picture.py",
+    "save_video.py",
+    "ask_document.py",
+}
 
 
 def reach(house: House) -> dict[str, str]:
@@ -94,6 +102,31 @@ async def test_the_examples_with_pictures_save_them(house: House, tmp_path: Path
     assert [file.read_bytes()[:8] for file in (made, edited)] == [b"\x89PNG\r\n\x1a\n"] * 2
     chats = [request.json for request in house.simulator.requests if request.path == "/api/v2/chats/new"]
     assert [chat["chat_type"] for chat in chats] == ["t2i", "t2i", "image_edit", "image_edit"]
+
+
+@pytest.mark.asyncio
+async def test_the_example_with_a_clip_waits_for_it_and_saves_it(tmp_path: Path) -> None:
+    clip = tmp_path / "fox.mp4"
+    async with open_house(qwen_video_poll=0.05) as house:
+        ended = await example(house, sys.executable, EXAMPLES / "save_video.py", clip)
+        [task] = house.simulator.tasks.values()
+    states, saved = ended.out.splitlines()[:-1], ended.out.splitlines()[-1]
+    assert (states[-1], saved) == ("succeeded", f"saved fox.mp4: {clip.stat().st_size} bytes")
+    assert (clip.read_bytes()[4:8], task.kind, task.size) == (b"ftyp", "t2v", "16:9")
+
+
+@pytest.mark.asyncio
+async def test_the_example_with_a_document_asks_about_it(house: House, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("Foxes hear mice under the snow.\n", encoding="utf-8")
+    for arguments, size in (([notes], 32), ([], (EXAMPLES / "README.md").stat().st_size)):
+        ended = await example(house, sys.executable, EXAMPLES / "ask_document.py", *arguments)
+        name = "notes.txt" if arguments else "README.md"
+        assert ended.out == (
+            f"uploaded {name}: {size} bytes\nYou sent: {name} (file)\nYou said: What is this about?\n"
+        )
+    first = next(iter(house.simulator.files.values()))
+    assert (first.content, first.kind, first.parse_status) == (notes.read_bytes(), "file", "success")
 
 
 @pytest.mark.asyncio

@@ -2,8 +2,8 @@
 
 import time
 
-from qwen_grpc import __version__
 from qwen_grpc.credentials import WebSession
+from qwen_grpc.upstreams.transport import HEADERS
 
 # The site's front-end version of October 2026. Without the header every completion is refused.
 FRONT_END_VERSION = "0.3.12"
@@ -23,7 +23,7 @@ def session_headers(session: WebSession | None, base_url: str, request_id: str) 
         "x-request-id": request_id,
         "origin": base_url,
         "referer": f"{base_url}/",
-        "user-agent": f"qwen-grpc/{__version__}",
+        "user-agent": HEADERS["user-agent"],
     }
     if session is None:
         return headers
