@@ -24,7 +24,12 @@ MAX_HEADER_BYTES = 64 * 1024
 AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 # We say who we are, and do not ask for compressed answers: a stream would wait for its compressor.
-HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": f"qwen-grpc/{__version__}"}
+HEADERS = {
+    "accept": "*/*",
+    "accept-encoding": "identity",
+    "connection": "keep-alive",
+    "user-agent": f"qwen-grpc/{__version__}",
+}
 
 HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")

@@ -1,4 +1,4 @@
-"""Runs the code of README.md and docs/clients.md, as a reader would paste it.
+"""Runs the code of README.md and docs/, as a reader would paste it.
 
 A fenced block whose info string ends with `test`, such as "python test", is
 run. The sentence after it says what it prints, in backticks: "It prints `...`."
@@ -17,7 +17,7 @@ from support import House
 from qwen_grpc.cli.demo import demo_credential
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/clients.md")
+PAGES = ("README.md", "docs/clients.md", "docs/images.md", "docs/files.md", "docs/chats.md")
 LIMIT_S = 40
 
 _block = re.compile(r"^```(python|sh|js) test\n(.*?)^```\n\n(.*)$", re.MULTILINE | re.DOTALL)

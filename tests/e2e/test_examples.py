@@ -122,9 +122,7 @@ async def test_the_example_with_a_document_asks_about_it(house: House, tmp_path:
     for arguments, size in (([notes], 32), ([], (EXAMPLES / "README.md").stat().st_size)):
         ended = await example(house, sys.executable, EXAMPLES / "ask_document.py", *arguments)
         name = "notes.txt" if arguments else "README.md"
-        assert ended.out == (
-            f"uploaded {name}: {size} bytes\nYou sent: {name} (file)\nYou said: What is this about?\n"
-        )
+        assert ended.out == (f"uploaded {name}: {size} bytes\nYou sent: {name} (file)\nYou said: What is this about?\n")
     first = next(iter(house.simulator.files.values()))
     assert (first.content, first.kind, first.parse_status) == (notes.read_bytes(), "file", "success")
 

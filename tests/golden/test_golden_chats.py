@@ -11,7 +11,7 @@ from support import bearer, settings_for, shim_settings
 
 from qwen_grpc.cli.gateway import open_gateway
 
-CASES = [Case(found.parent) for found in sorted(GOLDEN.glob("chats/*/1_rest_request.json"))]
+CASES = [Case(found.parent) for found in sorted(GOLDEN.glob("chats/*/1_rest_call.json"))]
 
 
 @pytest.mark.asyncio
@@ -31,7 +31,7 @@ async def test_the_whole_story_is_true(case: Case) -> None:
 
 async def asked_for(case: Case, url: str) -> object:
     """The JSON that a client gets."""
-    wanted = json.loads(case.read("1_rest_request.json"))
+    wanted = json.loads(case.read("1_rest_call.json"))
     # The settings ask of the simulator no more than its address.
     settings = settings_for(SimpleNamespace(url=url))  # type: ignore[arg-type]
     async with open_gateway(settings, shim_settings()) as gateway:
