@@ -29,7 +29,13 @@ USER = "00000000-0000-4000-8000-000000000001"
 
 def session(user: str = USER, *, ttl_s: float = 900, refresh: bool = True, **more: Any) -> WebSession:
     """A web session that the simulator takes."""
-    return WebSession(token=make_token(user, ttl_s), refresh_token=make_refresh_token(user) if refresh else "", **more)
+    return WebSession(token=make_token(user, ttl_s), refresh_token=_refresh_token(user) if refresh else "", **more)
+
+
+@cache
+def _refresh_token(user: str) -> str:
+    """One for the whole run: it is what a caller is known by."""
+    return make_refresh_token(user)
 
 
 def bearer(credential: WebSession | None = None) -> dict[str, str]:

@@ -23,6 +23,7 @@ AnyMessage = TypeVar("AnyMessage", bound=Message)
 GOLDEN = Path(__file__).parent
 # When every answer is given, in epoch seconds.
 NOW = 1790356323
+ALWAYS = ("models", "new_chat", "goodbye")
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,16 @@ CASES = [Case(found.parent) for found in sorted(GOLDEN.glob("*/*/1_rest_request.
 @asynccontextmanager
 async def qwen(case: Case) -> AsyncIterator[RawServer]:
     """A server that says, byte for byte, what Qwen says in this case; it agrees to all that comes after."""
-    always = [[_whole(GOLDEN / "always" / name)] for name in ("models.json", "new_chat.json")]
-    goodbye = [_whole(GOLDEN / "always" / "goodbye.json")]
-    async with raw_server(*always, *(_reply(turn) for turn in case.turns), goodbye) as server:
+    models, new_chat, goodbye = ([_whole(GOLDEN / "always" / f"{name}.json")] for name in ALWAYS)
+    replies = (_reply(turn) for turn in case.turns)
+    async with raw_server(models, *upload_replies(case), new_chat, *replies, goodbye) as server:
         yield server
+
+
+def upload_replies(case: Case) -> list[Script]:
+    """The keys, the object store's yes, which has no body, and what is said of a document; none without a file."""
+    replies: list[Script] = [[_whole(path)] for path in sorted(case.folder.glob("4_qwen_upload_*.json"))]
+    return [*replies[:1], [answer(b"")], *replies[1:]] if replies else []
 
 
 def _reply(case: Case) -> Script:

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 import grpc
 import httpx
 import pytest
+from golden_uploads import calls, inline_media
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
+from raw_server import RawServer
 from story import (
     CASES,
     NOW,
@@ -21,6 +23,7 @@ from story import (
     pretty,
     qwen,
     shown,
+    upload_replies,
     with_named_ids,
 )
 from support import bearer, session, settings_for, shim_settings
@@ -31,6 +34,7 @@ from qwen_grpc.errors import QwenError
 from qwen_grpc.interceptors.translate_errors import status_of
 from qwen_grpc.services.fold import fold
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
+from qwen_grpc.upstreams.chat_qwen_ai.object_store import ObjectStore
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from rest_shim import sse
 from rest_shim.chunks import ChunkWriter
@@ -56,6 +60,7 @@ async def test_hop_2_to_3_the_adapter_encodes_the_request(case: Case) -> None:
 
     body = asked(server)[-1].split(b"\r\n\r\n")[1]
     case.expect("3_qwen_request.json", pretty(json.loads(with_named_ids(body.decode()))))
+    case.expect("3_qwen_requests.txt", calls(server.requests) if upload_replies(case) else None)
 
 
 @each_case
@@ -107,6 +112,16 @@ async def test_the_whole_story_is_true_for_a_client_that_waits_for_the_end(case:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("name", ["ask_document", "look_at_image"])
+async def test_a_file_goes_to_the_store_before_the_chat_is_opened(name: str) -> None:
+    case = next(case for case in CASES if case.folder.name == name)
+    async with qwen(case) as server, doors(server) as post:
+        await post(case.rest_request)
+
+    assert case.read("3_qwen_requests.txt") == calls(server.requests)
+
+
+@pytest.mark.asyncio
 async def test_a_conversation_goes_on_in_the_chat_that_it_began_in() -> None:
     case = next(case for case in CASES if case.folder.name == "continued_conversation")
     async with qwen(case) as server:
@@ -132,16 +147,17 @@ async def answers(case: Case, url: str) -> list[Told]:
     """What the adapter tells of each turn of the conversation."""
     # Without a refresh token the session is taken as it is, whatever the time.
     credential = session(refresh=False)
-    async with ChatQwenAi(Site(url, url), now=lambda: NOW) as upstream:
+    async with ChatQwenAi(Site(url, url), store=ObjectStore(url), now=lambda: NOW) as upstream:
         return [await _answer(upstream, turn, credential) for turn in case.turns]
 
 
 async def _answer(upstream: ChatQwenAi, case: Case, credential: WebSession) -> Told:
     (request,) = parsed(CompleteChatRequest, case.read("2_rpc_request.txtpb"))
     model = await upstream.resolve(request.model, credential)
+    attachments = await inline_media().attach_messages(request.messages, upstream, credential)
     messages = []
     try:
-        async for message in upstream.chat(request, model, credential):
+        async for message in upstream.chat(request, model, credential, attachments):
             messages.append(message)
     except QwenError as error:
         return messages, error
@@ -181,9 +197,15 @@ def refused(error: HttpError) -> str:
 @asynccontextmanager
 async def gateway(case: Case) -> AsyncIterator[Post]:
     """The gateway, open, with this case's Qwen behind it; gives what posts a request to its REST door."""
+    async with qwen(case) as server, doors(server) as post:
+        yield post
+
+
+@asynccontextmanager
+async def doors(server: RawServer) -> AsyncIterator[Post]:
+    """An open gateway before that server; gives the same."""
     headers = bearer(session(refresh=False))
     async with (
-        qwen(case) as server,
         open_gateway(settings_for(server), shim_settings()) as opened,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{opened.rest.port}", timeout=30) as http,
     ):
