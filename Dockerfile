@@ -15,13 +15,17 @@ RUN python -m pip wheel --no-cache-dir --disable-pip-version-check --no-deps --w
 
 FROM python:3.11-slim
 
-RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent qwen
+RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent qwen \
+    && install --directory --owner=qwen --mode=700 /var/lib/qwen-grpc
 COPY --from=build /opt/qwen-grpc /opt/qwen-grpc
 ENV PATH=/opt/qwen-grpc/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
-    GRPC_HOST=0.0.0.0
+    GRPC_HOST=0.0.0.0 \
+    QWEN_LEDGER=/var/lib/qwen-grpc/ledger.sqlite3
+# After the folder has its owner: a new volume takes it over.
+VOLUME /var/lib/qwen-grpc
 USER 10001
 WORKDIR /tmp
 EXPOSE 8000 50051

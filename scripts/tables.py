@@ -20,6 +20,9 @@ from qwen_grpc.errors import QwenError
 from qwen_grpc.server import OPTIONS, SERVED
 from qwen_grpc.settings import Settings
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES
+from qwen_grpc.upstreams.chat_qwen_ai.sizes import PIXELS, RATIOS
+from qwen_grpc.upstreams.fetcher import MAX_FETCHED
+from qwen_grpc.upstreams.kinds import MAX_BYTES, MAX_FILES, MIB
 from qwen_grpc.v1 import chat_pb2, chats_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2
 from rest_shim.errors import REASONS
 from rest_shim.routes import ROUTES, shown
@@ -123,6 +126,20 @@ def models() -> Iterator[Row]:
         yield (f"`{family}`", ", ".join(_code(name) for name in ids))
 
 
+def sizes() -> Iterator[Row]:
+    """The ratios of pictures and clips, and OpenAI's sizes that mean them."""
+    yield ("ratio", "also as")
+    for ratio in RATIOS:
+        yield (_code(ratio), ", ".join(_code(size) for size, meant in PIXELS.items() if meant == ratio))
+
+
+def kinds() -> Iterator[Row]:
+    """How much a message may hold of each kind of media."""
+    yield ("kind", "a file", "files in a message", "fetched from an address")
+    for kind, limit in MAX_BYTES.items():
+        yield (kind, f"{limit // MIB} MiB", str(MAX_FILES[kind]), f"up to {MAX_FETCHED[kind] // MIB} MiB")
+
+
 def layers() -> Iterator[Row]:
     """The layers of the server, from the import rules."""
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
@@ -140,6 +157,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "options": options,
     "channel": channel,
     "models": models,
+    "sizes": sizes,
+    "kinds": kinds,
     "layers": layers,
 }
 
