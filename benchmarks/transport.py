@@ -79,9 +79,9 @@ def stock() -> httpx.AsyncClient:
 
 def ours() -> httpx.AsyncClient:
     """What the gateway uses."""
-    from qwen_grpc.upstreams.transport import open_client
+    from qwen_grpc.upstreams.transport import HEADERS, AiohttpTransport
 
-    return open_client()
+    return httpx.AsyncClient(transport=AiohttpTransport(), headers=HEADERS, trust_env=False)
 
 
 def aiohttp_adapter() -> httpx.AsyncClient:
@@ -130,7 +130,7 @@ def pyreqwest_unbuffered() -> httpx.AsyncClient:
 
 CANDIDATES: dict[str, OpenClient] = {
     "httpx (reference)": stock,
-    "qwen_grpc open_client": ours,
+    "qwen_grpc": ours,
     "httpx-aiohttp": aiohttp_adapter,
     "pyreqwest as shipped": pyreqwest_as_shipped,
     "pyreqwest unbuffered": pyreqwest_unbuffered,

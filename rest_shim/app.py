@@ -70,7 +70,7 @@ def _served(
     async def serve(request: Request, **parameters: str) -> HTTPResponse | None:
         with request.app.ctx.running:
             if not route.streamed:
-                await _receive_body(request, settings.max_body)
+                await _receive_body(request, route.max_body or settings.max_body)
             return await route.serve(Exchange(request, stubs, settings), **parameters)
 
     return serve

@@ -62,6 +62,8 @@ async def streamed_form(request: Request, *, limit: int) -> AsyncIterator[Form]:
             await _fill(form, parser, stream)
         except ParserLimitReached as error:
             raise HttpError(REASONS["TOO_LARGE"], f"the form is over a limit: {MAX_PARTS} parts") from error
+        except OSError as error:
+            raise HttpError(REASONS["STATE_STORE_UNAVAILABLE"], "there is no room for the file here") from error
         except MultipartError as error:
             text = "the body is not the form that its Content-Type announces, or ends too early"
             raise bad_request(None, text, "invalid_form") from error

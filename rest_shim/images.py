@@ -31,7 +31,7 @@ async def generate_images(exchange: Exchange) -> HTTPResponse:
 
 async def edit_images(exchange: Exchange) -> HTTPResponse:
     """Makes images from images and words; takes a form with files, or JSON with addresses and ids of files."""
-    body, images = await _edit(exchange)
+    body, images = _edit(exchange)
     _check(EditImagesRequest, body)
     message = EditImagesRequest(model=body.get("model"), prompt=body["prompt"], options=_options(body), images=images)
     if body.get("mask") is not None:
@@ -39,13 +39,9 @@ async def edit_images(exchange: Exchange) -> HTTPResponse:
     return answer(RESPONSES.write(await exchange.call(exchange.stubs.images.EditImages, message)))
 
 
-async def _edit(exchange: Exchange) -> tuple[Json, list[Media]]:
+def _edit(exchange: Exchange) -> tuple[Json, list[Media]]:
     """The request's members, and its images."""
     request = exchange.request
-    stream: Any = request.stream
-    # The limit of other routes is far lower.
-    stream.request_max_size = MAX_EDIT_BYTES
-    await request.receive_body()
     if request.content_type.startswith("multipart/form-data"):
         return _form(request)
     images = exchange.body.get("images") or []

@@ -9,7 +9,7 @@ from sanic import HTTPResponse
 from rest_shim.chats import delete_chat, delete_chats, get_chat, list_chats
 from rest_shim.completions import complete_chat
 from rest_shim.files import delete_file, get_file, list_files, upload_file
-from rest_shim.images import edit_images, generate_images
+from rest_shim.images import MAX_EDIT_BYTES, edit_images, generate_images
 from rest_shim.models import get_model, list_models
 from rest_shim.status import health, welcome
 from rest_shim.tokens import refresh_token, validate_token
@@ -30,6 +30,8 @@ class Route:
     about: str
     # Whether the body is read by `serve` as it comes, and may be larger than memory should hold.
     streamed: bool = False
+    # Bytes that a body may have; 0 means the limit of the settings.
+    max_body: int = 0
 
 
 ROUTES: tuple[Route, ...] = (
@@ -49,7 +51,9 @@ ROUTES: tuple[Route, ...] = (
     Route(
         ("POST",), "/v1/images/generations", generate_images, "ImagesService.GenerateImages", "Make images from words."
     ),
-    Route(("POST",), "/v1/images/edits", edit_images, "ImagesService.EditImages", "Edit images.", streamed=True),
+    Route(
+        ("POST",), "/v1/images/edits", edit_images, "ImagesService.EditImages", "Edit images.", max_body=MAX_EDIT_BYTES
+    ),
     Route(
         ("POST",),
         "/v1/videos/generations",

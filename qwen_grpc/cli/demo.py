@@ -1,6 +1,7 @@
 """`qwen-grpc demo`."""
 
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from qwen_grpc.simulator import Behaviour, make_refresh_token, make_token, runni
 from rest_shim.settings import ShimSettings
 
 PACE_S = 0.05
+VIDEO_POLL_S = 1.0
 _TRY = """
 Try it, in another terminal (there is no account and no network behind it, only the simulator):
 
@@ -44,17 +46,24 @@ def demo(
 
 async def _demo(port: int | None, grpc_port: int | None) -> None:
     stop = Stop()
-    async with running(behaviour=Behaviour(pace_s=PACE_S)) as simulator:
-        to_simulator = {"qwen_base_url": simulator.url, "qwen_auth_url": simulator.url}
-        settings = load(Settings, None, grpc_port=grpc_port, **to_simulator)
-        shim = load(ShimSettings, None, port=port)
-        configure(settings.log_level, settings.log_format)
-        async with open_gateway(settings, shim) as gateway:
-            assert gateway.rest is not None
-            rest, grpc = f"http://{shim.host}:{gateway.rest.port}", f"{settings.grpc_host}:{gateway.grpc_port}"
-            say(_TRY.format(rest=rest, grpc=grpc, token=demo_credential()))
-            await stop.asked()
-            await stop.unless_urged(gateway.drain())
+    with TemporaryDirectory(prefix="qwen-grpc-demo-") as folder:
+        async with running(behaviour=Behaviour(pace_s=PACE_S)) as simulator:
+            of_the_demo: dict[str, Any] = dict.fromkeys(
+                ("qwen_base_url", "qwen_auth_url", "qwen_upload_url"), simulator.url
+            )
+            of_the_demo |= {"qwen_ledger": f"{folder}/ledger.sqlite3", "qwen_video_poll": VIDEO_POLL_S}
+            settings = load(Settings, None, grpc_port=grpc_port, **of_the_demo)
+            await _serve(settings, load(ShimSettings, None, port=port), stop)
+
+
+async def _serve(settings: Settings, shim: ShimSettings, stop: Stop) -> None:
+    configure(settings.log_level, settings.log_format)
+    async with open_gateway(settings, shim) as gateway:
+        assert gateway.rest is not None
+        rest, grpc = f"http://{shim.host}:{gateway.rest.port}", f"{settings.grpc_host}:{gateway.grpc_port}"
+        say(_TRY.format(rest=rest, grpc=grpc, token=demo_credential()))
+        await stop.asked()
+        await stop.unless_urged(gateway.drain())
 
 
 def demo_credential() -> str:

@@ -1,7 +1,9 @@
 """The durable record of jobs and files: who owns them, and how far they are.
 
 One SQLite file. It never holds a credential: an owner is a keyed hash of an
-account that the upstream has confirmed.
+account that the upstream has confirmed. Prompts and the upstream's addresses
+of files and results, which may name the account, are in it: the file is as
+private as the chats.
 """
 
 from qwen_grpc.ledger.files import FileEntry, Files

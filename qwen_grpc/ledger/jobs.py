@@ -11,6 +11,9 @@ from typing import Any
 from qwen_grpc.errors import IdempotencyKeyReused, NotFound
 from qwen_grpc.ledger.store import Ledger
 
+# How long a job that has ended is remembered; results are gone upstream long before.
+KEPT_S = 30 * 86_400.0
+
 
 class State(StrEnum):
     """How far a job is. Each is written before what it announces is done, or after what it reports was seen."""
@@ -81,6 +84,7 @@ class Jobs:
         now = self._now()
 
         def work(db: sqlite3.Connection) -> tuple[Job, bool]:
+            db.execute("DELETE FROM jobs WHERE completed_at < ?", (now - KEPT_S,))
             known = _one(db, "owner = ? AND request_id = ? AND request_id != ''", wanted.owner, wanted.request_id)
             if known is None:
                 return _insert(db, wanted, now), True

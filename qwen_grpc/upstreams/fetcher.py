@@ -258,12 +258,12 @@ def _check_answer(response: httpcore.Response) -> None:
 async def _bounded(response: httpcore.Response, kind: str) -> AsyncGenerator[bytes, None]:
     limit, told = MAX_FETCHED[kind], _header(response, b"content-length")
     if told.isdigit() and int(told) > limit:
-        raise too_large(kind)
+        raise too_large(kind, limit=limit)
     size = 0
     async for chunk in response.aiter_stream():
         size += len(chunk)
         if size > limit:
-            raise too_large(kind)
+            raise too_large(kind, limit=limit)
         yield chunk
 
 

@@ -99,9 +99,11 @@ def check_size(kind: str, size_bytes: int, field: str) -> None:
         raise too_large(kind, field)
 
 
-def too_large(kind: str, field: str = "") -> TooLarge:
-    """The one text about files over the limit."""
-    return TooLarge(f"the file is over the limit of {MAX_BYTES[kind] // MIB} MiB for kind {kind}", field=field)
+def too_large(kind: str, field: str = "", limit: int = 0) -> TooLarge:
+    """The one text about files over the limit, which is that of the kind unless another one is given."""
+    return TooLarge(
+        f"the file is over the limit of {(limit or MAX_BYTES[kind]) // MIB} MiB for kind {kind}", field=field
+    )
 
 
 def check_together(files: Sequence[tuple[str, str]]) -> None:

@@ -1,14 +1,17 @@
-"""The HTTP client for upstream calls: httpx's API over aiohttp's connections.
+"""The transport for upstream calls: httpx's requests, responses and errors over aiohttp's connections.
 
 httpx's own transport costs several times the CPU per streamed event, so the
 bytes are moved by aiohttp (docs/decisions/0013-transport.md). Callers see httpx
-only: its client, its responses and its errors.
+only. The transport keeps no cookies, follows no redirects, reads no proxy or
+`.netrc` settings, and opens as many connections as there are calls; a request
+that is cancelled, or whose response is left early, closes its connection. GET,
+PUT and DELETE are sent a second time if the server hangs up without an answer;
+POST never is.
 """
 
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -52,30 +55,6 @@ ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError], str], ...] = (
     (aiohttp.NonHttpUrlClientError, httpx.UnsupportedProtocol, "the URL is not a whole http or https one"),
     (aiohttp.ClientError, httpx.ReadError, "the connection broke"),
 )
-
-
-def open_client(verify: ssl.SSLContext | None = None, connect_timeout_s: float = 5.0) -> httpx.AsyncClient:
-    """A pooled client; close it with `aclose()` or by leaving `async with`.
-
-    `verify` replaces the default trust store. `connect_timeout_s` covers name
-    look-up, TCP and TLS; there is no other timeout unless a request brings
-    its own, so put clocks around the reads. The client keeps no cookies,
-    follows no redirects, reads no proxy or `.netrc` settings and opens as many
-    connections as there are calls. A request that is cancelled, or whose
-    response is left early, closes its connection.
-
-    Raises only `httpx.TransportError` subclasses. GET, PUT and DELETE are sent
-    a second time if the server hangs up without an answer; POST never is.
-    """
-    return httpx.AsyncClient(
-        transport=AiohttpTransport(verify),
-        headers=HEADERS,
-        # A jar whose policy accepts no domain: one caller's cookies never reach another's request.
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        timeout=httpx.Timeout(None, connect=connect_timeout_s),
-        follow_redirects=False,
-        trust_env=False,
-    )
 
 
 def is_tls_failure(error: httpx.TransportError) -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from upstream_client import open_client
 
 from qwen_grpc import __version__
-from qwen_grpc.upstreams.transport import is_tls_failure, open_client
+from qwen_grpc.upstreams.transport import is_tls_failure
 from tests.raw_server import (
     EVENT,
     LAST_CHUNK,

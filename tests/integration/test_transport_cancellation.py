@@ -2,8 +2,8 @@ import asyncio
 
 import httpx
 import pytest
+from upstream_client import open_client
 
-from qwen_grpc.upstreams.transport import open_client
 from tests.raw_server import EVENT, OPEN_STREAM, Script, Step, answer, raw_server
 
 
