@@ -120,6 +120,9 @@ class Body(httpx.AsyncByteStream):
             return await self._content.readany()
         except aiohttp.ClientError as error:
             raise as_httpx(error, self._request) from error
+        except RuntimeError as error:
+            # aiohttp's way to say that the connection went away while the body was broken.
+            raise httpx.ReadError("the connection broke", request=self._request) from error
 
     async def aclose(self) -> None:
         """Close the connection, unless the body was read to its end and the pool has it back already."""

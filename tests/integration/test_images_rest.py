@@ -2,6 +2,7 @@
 
 import base64
 import time
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ from support import House, bearer, open_house
 from upstream_record import sent
 
 from qwen_grpc.simulator import Behaviour
-from rest_shim import images
+from rest_shim.routes import ROUTES
 
 BOUNDARY = "----of-the-form"
 
@@ -194,7 +195,8 @@ async def test_a_form_of_too_many_parts_is_a_413(house: House) -> None:
 
 @pytest.mark.asyncio
 async def test_an_edit_may_be_larger_than_other_bodies_up_to_its_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_EDIT_BYTES", 300_000)
+    smaller = tuple(replace(route, max_body=300_000) if route.max_body else route for route in ROUTES)
+    monkeypatch.setattr("rest_shim.app.ROUTES", smaller)
     async with open_house(shim={"max_body": 100_000}) as house:
         larger = [("image", ("cat.png", PNG + bytes(200_000), "image/png"))]
         too_large = [("image", ("cat.png", PNG + bytes(400_000), "image/png"))]
