@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from grpclib.client import Channel
 from grpclib.const import Status
-from grpclib.exceptions import GRPCError
 from openai_parts import THOUGHTS
-from rich_errors import drained
+from rich_errors import drained, typed_failure
 from support import House, bearer
 
 from qwen_grpc.typed.qwen.v1 import (
@@ -67,12 +65,6 @@ async def test_the_typed_client_streams(house: House) -> None:
     assert "".join(delta.reasoning_content or "" for delta in deltas) == THOUGHTS
     assert "".join(delta.content or "" for delta in deltas) == "You said: Hi you"
     assert [delta.finish_reason for delta in deltas if delta.finish_reason] == [FinishReason.STOP]
-
-
-async def typed_failure(work: Any) -> tuple[Status, str | None]:
-    with pytest.raises(GRPCError) as raised:
-        await work
-    return raised.value.status, raised.value.message
 
 
 @pytest.mark.asyncio
