@@ -100,6 +100,15 @@ CODES: dict[grpc.StatusCode, Row] = {
 }
 
 
+# What a form calls the fields of an upload's header.
+_FORM_NAMES = {
+    "header.filename": "file",
+    "header.mime_type": "file",
+    "header.size_bytes": "file",
+    "header.purpose": "purpose",
+}
+
+
 class HttpError(Exception):
     """A failure in OpenAI's terms, ready to be written."""
 
@@ -136,7 +145,8 @@ def http_error(error: grpc.aio.AioRpcError) -> HttpError:
             case RetryInfo():
                 retry_after = detail.retry_delay.ToMilliseconds() / 1000
             case BadRequest() if detail.field_violations:
-                param = detail.field_violations[0].field
+                field = detail.field_violations[0].field
+                param = _FORM_NAMES.get(field, field)
     return HttpError(row, error.details() or row.code, param=param, retry_after=retry_after)
 
 
