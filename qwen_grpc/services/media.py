@@ -150,7 +150,8 @@ class Media:
         mime_type = told or item.mime_type or named_type(filename) or seen
         kind = item.kind or kind_of(mime_type)
         if not mime_type and item.kind not in ("", DOCUMENT):
-            raise InvalidParameter(f"{item.path}: the media type is missing and the content does not tell it")
+            text = f"the content looks like no {item.kind} that is known here, and no media type says what it is"
+            raise InvalidParameter(f"{item.path}: {text}")
         if mime_type and item.kind not in ("", DOCUMENT) and not fits(mime_type, item.kind):
             raise _wrong_kind(item, mime_type)
         if seen and kind != DOCUMENT and not fits(seen, kind):
