@@ -10,7 +10,7 @@ import grpc
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicException
 
-from rest_shim.codec import InvalidBody
+from qwen_grpc.openai_json.codec import InvalidBody
 from rest_shim.cors import Cors
 from rest_shim.door import Running
 from rest_shim.errors import REASONS, HttpError, Row, bad_request, http_error

@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 from sanic import HTTPResponse
 
+from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.v1.chats_pb2 import Chat, DeleteChatRequest, GetChatRequest, ListChatsRequest, PurgeChatsRequest
-from rest_shim.codec import RESPONSES
 from rest_shim.errors import bad_request
 from rest_shim.exchange import Exchange, Json, answer
 

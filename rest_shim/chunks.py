@@ -2,9 +2,9 @@
 
 import msgspec
 
+from qwen_grpc.openai_json.codec import RESPONSES
+from qwen_grpc.openai_json.jsontext import JsonObject, dump, load_object
 from qwen_grpc.v1.chat_pb2 import ChatDelta, StreamChatResponse, StreamStart
-from rest_shim.codec import RESPONSES
-from rest_shim.jsontext import JsonObject, dump, load_object
 from rest_shim.sse import frame
 
 # The deltas that are nearly all of a stream: one piece of text and nothing else.

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import grpc
 from sanic import HTTPResponse
 
+from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from rest_shim import sse
 from rest_shim.chunks import ChunkWriter
-from rest_shim.codec import REQUESTS, RESPONSES
 from rest_shim.errors import bad_request, http_error
 from rest_shim.exchange import STREAM_S, UNARY_S, Exchange, answer
 from rest_shim.line import Line

@@ -8,8 +8,8 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
+from qwen_grpc.openai_json.jsontext import dump, load
 from rest_shim.errors import bad_request
-from rest_shim.jsontext import dump, load
 from rest_shim.settings import ShimSettings
 from rest_shim.stubs import Stubs
 

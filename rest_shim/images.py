@@ -5,12 +5,12 @@ from typing import Any
 from google.protobuf.message import Message
 from sanic import HTTPResponse, Request
 
+from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
+from qwen_grpc.openai_json.overrides_chat import put_url
 from qwen_grpc.v1.common_pb2 import Media
 from qwen_grpc.v1.images_pb2 import EditImagesRequest, GenerateImagesRequest, ImageOptions
-from rest_shim.codec import REQUESTS, RESPONSES
 from rest_shim.errors import bad_request
 from rest_shim.exchange import Exchange, Json, answer
-from rest_shim.overrides_chat import put_url
 from rest_shim.small_forms import FormFile, small_form
 
 # Images come inline; this is the limit of a whole request that edits some.

@@ -2,8 +2,8 @@
 
 from sanic import HTTPResponse
 
+from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.v1.models_pb2 import GetModelRequest, ListModelsRequest
-from rest_shim.codec import RESPONSES
 from rest_shim.exchange import Exchange, answer
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rest_shim.jsontext import dump
+from qwen_grpc.openai_json.jsontext import dump
 
 HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",

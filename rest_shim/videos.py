@@ -10,15 +10,15 @@ import grpc
 from sanic import HTTPResponse
 from sanic.request.form import File
 
+from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
+from qwen_grpc.openai_json.jsontext import dump
+from qwen_grpc.openai_json.overrides_chat import put_url
+from qwen_grpc.openai_json.overrides_videos import STATUSES
 from qwen_grpc.v1 import videos_pb2 as pb
 from qwen_grpc.v1.common_pb2 import Media
 from rest_shim import sse
-from rest_shim.codec import REQUESTS, RESPONSES
 from rest_shim.errors import REASONS, HttpError, bad_request, http_error
 from rest_shim.exchange import STREAM_S, Exchange, Json, answer
-from rest_shim.jsontext import dump
-from rest_shim.overrides_chat import put_url
-from rest_shim.overrides_videos import STATUSES
 
 PAGE, MAX_PAGE = 20, 100
 # What a client that polls should wait between two looks; the upstream is asked less often.

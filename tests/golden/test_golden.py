@@ -32,13 +32,13 @@ from qwen_grpc.cli.gateway import open_gateway
 from qwen_grpc.credentials import WebSession
 from qwen_grpc.errors import QwenError
 from qwen_grpc.interceptors.translate_errors import status_of
+from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
 from qwen_grpc.services.fold import fold
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
 from qwen_grpc.upstreams.chat_qwen_ai.object_store import ObjectStore
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from rest_shim import sse
 from rest_shim.chunks import ChunkWriter
-from rest_shim.codec import REQUESTS, RESPONSES
 from rest_shim.errors import HttpError, http_error
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder.name)

@@ -18,13 +18,13 @@ from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.cli.gateway import open_gateway
 from qwen_grpc.ledger import Job, Jobs, Ledger
 from qwen_grpc.ledger.jobs import Wanted
+from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.services.jobs import STATES, Cadence, Desk, Order
 from qwen_grpc.services.videos import shown as as_video
 from qwen_grpc.upstreams.base import Attachment, Scene, Upstreams
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
 from qwen_grpc.v1 import videos_pb2 as pb
 from qwen_grpc.v1.models_pb2 import Model
-from rest_shim.codec import RESPONSES
 from rest_shim.videos import read_order
 
 REPLIES = ("4_qwen_taken.json", "4_qwen_status_1.json", "4_qwen_status_2.json")

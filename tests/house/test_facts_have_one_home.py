@@ -27,7 +27,7 @@ class Fact(NamedTuple):
 
 INSIDE_TEXTS = (
     # OpenAI's wire
-    Fact("chat.completion.chunk", ("rest_shim/overrides.py",)),
+    Fact("chat.completion.chunk", ("qwen_grpc/openai_json/overrides.py",)),
     Fact("[DONE]", ("rest_shim/sse.py",), SHIM),
     # Server-sent events: the shim writes them, the adapters read them.
     Fact("data: ", ("rest_shim/sse.py",), SHIM),

@@ -14,6 +14,7 @@ from support import bearer, records, session, settings_for, shim_settings
 
 from qwen_grpc.credentials import WebSession
 from qwen_grpc.ledger import Ledger
+from qwen_grpc.openai_json.codec import REQUESTS
 from qwen_grpc.server import Server
 from qwen_grpc.upstreams.base import Upstream, Upstreams
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
@@ -21,7 +22,6 @@ from qwen_grpc.upstreams.http import Clocks
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 from rest_shim.app import build
-from rest_shim.codec import REQUESTS
 from rest_shim.door import bound_socket, listening
 
 COMPLETIONS = "/v1/chat/completions"

@@ -12,11 +12,11 @@ from http_wire import post, wire
 from support import House, bearer, open_house, records, session
 from upstream_record import NEW, calls, sent, until
 
+from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.simulator import Behaviour, running
 from qwen_grpc.simulator import models as simulated
 from qwen_grpc.upstreams.http import Clocks
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, StreamChatResponse
-from rest_shim.codec import RESPONSES
 
 MODEL = "qwen-max-deep-research"
 ASKED_BACK = "Which period should the report cover, and for which readers?"

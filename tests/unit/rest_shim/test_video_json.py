@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES, InvalidBody
 from qwen_grpc.v1 import videos_pb2 as pb
-from rest_shim.codec import REQUESTS, RESPONSES, InvalidBody
 from rest_shim.video_content import Span, span_of
 
 STATUSES = {

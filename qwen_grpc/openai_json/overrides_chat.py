@@ -5,10 +5,10 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from rest_shim.fields import checked, default_field, fields_of, nested, repeated, scalar
-from rest_shim.jsontext import JsonObject
-from rest_shim.kinds import BYTE_LIST, STRING, base64_text, check_kind, exact_base64, wrong_type
-from rest_shim.shapes import Always, Field, Member, Shape, ShapeOf, check_optional, nothing
+from qwen_grpc.openai_json.fields import checked, default_field, fields_of, nested, repeated, scalar
+from qwen_grpc.openai_json.jsontext import JsonObject
+from qwen_grpc.openai_json.kinds import BYTE_LIST, STRING, base64_text, check_kind, exact_base64, wrong_type
+from qwen_grpc.openai_json.shapes import Always, Field, Member, Shape, ShapeOf, check_optional, nothing
 
 FieldRule = Callable[[FieldDescriptor, ShapeOf], Field]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from qwen_grpc.openai_json.codec import REQUESTS
 from qwen_grpc.v1.chat_pb2 import ROLE_ASSISTANT, ROLE_SYSTEM, ROLE_TOOL, ROLE_USER, CompleteChatRequest
-from rest_shim.codec import REQUESTS
 
 SCHEMA = {
     "type": "object",

@@ -5,10 +5,10 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from qwen_grpc.openai_json.jsontext import JsonObject
+from qwen_grpc.openai_json.kinds import InvalidBody, wrong_type
+from qwen_grpc.openai_json.shapes import Field, Member, ShapeOf
 from qwen_grpc.v1 import videos_pb2 as pb
-from rest_shim.jsontext import JsonObject
-from rest_shim.kinds import InvalidBody, wrong_type
-from rest_shim.shapes import Field, Member, ShapeOf
 
 _number = re.compile(r"(0|[1-9][0-9]{0,5})(\.[0-9]{1,3})?")
 

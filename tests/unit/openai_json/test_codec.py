@@ -7,11 +7,11 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES, InvalidBody
+from qwen_grpc.openai_json.jsontext import dump, load
 from qwen_grpc.v1 import chat_pb2 as chat
 from qwen_grpc.v1.common_pb2 import Media, Usage
 from qwen_grpc.v1.models_pb2 import Capability, ListModelsResponse, Model
-from rest_shim.codec import REQUESTS, RESPONSES, InvalidBody
-from rest_shim.jsontext import dump, load
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 PIXEL_BYTES = b"\x89PNG\r\n\x1a\n"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from qwen_grpc.openai_json.codec import REQUESTS, InvalidBody
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
-from rest_shim.codec import REQUESTS, InvalidBody
 
 USER = {"role": "user", "content": "hi"}
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
-from rest_shim.jsontext import dump, load
+from qwen_grpc.openai_json.jsontext import dump, load
 
 
 class InvalidBody(Exception):  # noqa: N818 (named for what it says, as all errors here)

@@ -9,9 +9,9 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from rest_shim.jsontext import JsonObject, load_object
-from rest_shim.kinds import INT64, OBJECT, Kind, check_kind, kind_of, wrong_type
-from rest_shim.shapes import Check, Field, Member, Reader, Shape, ShapeOf, check_optional
+from qwen_grpc.openai_json.jsontext import JsonObject, load_object
+from qwen_grpc.openai_json.kinds import INT64, OBJECT, Kind, check_kind, kind_of, wrong_type
+from qwen_grpc.openai_json.shapes import Check, Field, Member, Reader, Shape, ShapeOf, check_optional
 
 
 def default_field(field: FieldDescriptor, shape_of: ShapeOf, name: str = "") -> Field:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor
 
-from rest_shim.jsontext import JsonObject, dump, load_object
-from rest_shim.kinds import InvalidBody, Kind, check_kind, wrong_type
+from qwen_grpc.openai_json.jsontext import JsonObject, dump, load_object
+from qwen_grpc.openai_json.kinds import InvalidBody, Kind, check_kind, wrong_type
 
 Reader = Callable[[Any, Any], bool]
 Check = Callable[[Any, str], None]

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from rest_shim import overrides
-from rest_shim.fields import default_field, raw
-from rest_shim.jsontext import JsonObject
-from rest_shim.kinds import InvalidBody
-from rest_shim.shapes import Always, Field, Shape, Variant, nothing
+from qwen_grpc.openai_json import overrides
+from qwen_grpc.openai_json.fields import default_field, raw
+from qwen_grpc.openai_json.jsontext import JsonObject
+from qwen_grpc.openai_json.kinds import InvalidBody
+from qwen_grpc.openai_json.shapes import Always, Field, Shape, Variant, nothing
 
 __all__ = ["REQUESTS", "RESPONSES", "Codec", "InvalidBody"]
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from rest_shim import overrides_chat as chat
-from rest_shim import overrides_images as images
-from rest_shim import overrides_videos as videos
-from rest_shim.fields import checked, default_field, fields_of, mended, scalar
-from rest_shim.jsontext import JsonObject, dump, load
-from rest_shim.kinds import BOOLEAN, OBJECT, STRING, Kind, check_kind, kind_of, word_kind, wrong_type
-from rest_shim.overrides_chat import FieldRule, inline, renamed
-from rest_shim.shapes import Always, Field, Member, Shape, ShapeOf, check_needed, check_optional
+from qwen_grpc.openai_json import overrides_chat as chat
+from qwen_grpc.openai_json import overrides_images as images
+from qwen_grpc.openai_json import overrides_videos as videos
+from qwen_grpc.openai_json.fields import checked, default_field, fields_of, mended, scalar
+from qwen_grpc.openai_json.jsontext import JsonObject, dump, load
+from qwen_grpc.openai_json.kinds import BOOLEAN, OBJECT, STRING, Kind, check_kind, kind_of, word_kind, wrong_type
+from qwen_grpc.openai_json.overrides_chat import FieldRule, inline, renamed
+from qwen_grpc.openai_json.shapes import Always, Field, Member, Shape, ShapeOf, check_needed, check_optional
 
 
 def stop(field: FieldDescriptor, shape_of: ShapeOf) -> Field:

@@ -9,10 +9,10 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES, Codec, InvalidBody
+from qwen_grpc.openai_json.jsontext import dump, load
 from qwen_grpc.v1 import chat_pb2, chats_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2
 from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest, CompleteChatResponse, ContentPart
-from rest_shim.codec import REQUESTS, RESPONSES, Codec, InvalidBody
-from rest_shim.jsontext import dump, load
 
 ADDED: list[dict[str, Any]] = [
     {"id": "", "object": "chat.completion", "created": 0, "model": "", "choices": []},

@@ -4,10 +4,10 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from qwen_grpc.openai_json.fields import scalar
+from qwen_grpc.openai_json.kinds import word_kind
+from qwen_grpc.openai_json.shapes import Field, ShapeOf
 from qwen_grpc.v1.images_pb2 import IMAGE_FORMAT_DATA, IMAGE_FORMAT_URL
-from rest_shim.fields import scalar
-from rest_shim.kinds import word_kind
-from rest_shim.shapes import Field, ShapeOf
 
 _FORMATS: dict[str, Any] = {"url": IMAGE_FORMAT_URL, "b64_json": IMAGE_FORMAT_DATA}
 
