@@ -10,7 +10,21 @@ import msgspec
 
 
 @dataclass
-class Behaviour:
+class Switches:
+    """What the behaviour of every face can do: be changed while it runs."""
+
+    def change(self, values: dict[str, Any]) -> None:
+        """Set the named fields; raises ValueError that names a wrong field or value and then changes nothing."""
+        names = [item.name for item in fields(self)]
+        if unknown := sorted(set(values) - set(names)):
+            raise ValueError(f"unknown behaviour {unknown[0]!r}: expected one of {', '.join(names)}")
+        changed = msgspec.convert({**dataclasses.asdict(self), **values}, type(self))
+        for name in values:
+            setattr(self, name, getattr(changed, name))
+
+
+@dataclass
+class Behaviour(Switches):
     """Every switch of the simulator; the defaults are a healthy service without delays."""
 
     challenge: Literal["none", "json", "html", "stall", "after_n_posts"] = "none"
@@ -69,12 +83,3 @@ class Behaviour:
     """Chat details keep answers in `content` and `reasoning_content`, and times as strings, as in an earlier era."""
     research_silence_s: float = 0.0
     """Seconds of silence between the plan and the search of a deep research."""
-
-    def change(self, values: dict[str, Any]) -> None:
-        """Set the named fields; raises ValueError that names a wrong field or value and then changes nothing."""
-        names = [item.name for item in fields(self)]
-        if unknown := sorted(set(values) - set(names)):
-            raise ValueError(f"unknown behaviour {unknown[0]!r}: expected one of {', '.join(names)}")
-        changed = msgspec.convert({**dataclasses.asdict(self), **values}, Behaviour)
-        for name in values:
-            setattr(self, name, getattr(changed, name))

@@ -42,7 +42,7 @@ async def fetch(simulator: Simulator, request: Request, path: str) -> Answer | N
         return store_error(403, "AccessDenied", "The key is missing or belongs to another file.")
     if claims["exp"] <= simulator.now():
         return store_error(403, "AccessDenied", "The key has expired.")
-    return await _deliver(simulator, request, rendering(simulator, path, claims["ratio"]))
+    return await deliver(simulator, request, rendering(simulator, path, claims["ratio"]))
 
 
 async def fetch_of_chat(simulator: Simulator, request: Request, chat_id: str, path: str) -> Answer | None:
@@ -52,7 +52,7 @@ async def fetch_of_chat(simulator: Simulator, request: Request, chat_id: str, pa
         return unauthorized()
     if chat is None or chat.user_id != user.id:
         return not_found()
-    return await _deliver(simulator, request, rendering(simulator, path))
+    return await deliver(simulator, request, rendering(simulator, path))
 
 
 def rendering(simulator: Simulator, path: str, ratio: str = "1:1") -> Rendering:
@@ -83,7 +83,8 @@ def span(headers: Mapping[str, str], made: Rendering) -> Span | None:
     return Span(start, stop, asked=True) if start < stop else None
 
 
-async def _deliver(simulator: Simulator, request: Request, made: Rendering) -> Answer | None:
+async def deliver(simulator: Simulator, request: Request, made: Rendering) -> Answer | None:
+    """Send a made file or the range of it that is asked for, at the pace of the behaviour."""
     headers = {"etag": made.etag, "accept-ranges": "bytes", "server": "AliyunOSS"}
     asked = span(request.headers, made)
     if asked is None:

@@ -23,6 +23,16 @@ AFTERLIFE_S = 5.0
 TITLE_CHARACTERS = 40
 
 
+def break_connection(request: Request) -> None:
+    """Break the connection so that the caller sees a reset, not an end."""
+    transport: Any = request.transport
+    if transport is not None:
+        broken = transport.get_extra_info("socket")
+        # Lingering for no time makes the kernel send a reset.
+        broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+
 @dataclass(slots=True)
 class Playing:
     """One answer while it is sent; when its reader leaves, it goes on without one."""
@@ -82,13 +92,7 @@ class Playing:
             self.generation.message.hear(event.phase, event.text, event.extra)
 
     def _reset(self, request: Request) -> None:
-        """Break the connection so that the caller sees a reset, not an end."""
-        transport: Any = request.transport
-        if transport is not None:
-            broken = transport.get_extra_info("socket")
-            # Lingering for no time makes the kernel send a reset.
-            broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            transport.abort()
+        break_connection(request)
         self._end()
         self.simulator.closed(self.record, "reset")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -58,6 +58,12 @@ class Sent:
     url: str
 
 
+def echoed(prompt: str, sent: Sequence[Sent] = ()) -> str:
+    """What every face answers when nothing else is asked of it, so that their answers can be compared."""
+    names = ", ".join(f"{one.name} ({one.kind})" for one in sent)
+    return f"You sent: {names}\nYou said: {prompt}" if names else f"You said: {prompt}"
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What a scenario has to work with; `count` is the N of `[[sim:NAME:N]]`, else 0."""
@@ -73,9 +79,7 @@ class Turn:
     @property
     def echo(self) -> str:
         """The answer of every scenario that has no words of its own; it names the files that came along."""
-        said = f"You said: {self.prompt}"
-        names = ", ".join(f"{sent.name} ({sent.kind})" for sent in self.sent)
-        return f"You sent: {names}\n{said}" if names else said
+        return echoed(self.prompt, self.sent)
 
 
 Scenario = Callable[[Turn], Iterator[Step]]
