@@ -59,8 +59,16 @@ def _id_of(metadata: dict[str, str | bytes]) -> str:
     return given if isinstance(given, str) and _request_id.fullmatch(given) else f"req_{uuid.uuid4().hex}"
 
 
+def notice(text: str) -> None:
+    """Notes down, for `x-qwen-notice`, what the caller should know about how the request was changed to be served."""
+    call = _current.get()
+    call.facts["notice"] = f"{call.facts['notice']}; {text}" if "notice" in call.facts else text
+
+
 async def announce(context: Context, *, model: str, upstream: str) -> None:
     """Tells client and log which model at which upstream answers; sends the initial metadata."""
     call = _current.get()
     call.facts |= {"model": model, "upstream": upstream}
-    await context.send_initial_metadata(((REQUEST_ID, call.request_id), ("x-qwen-model", model)))
+    told = [(REQUEST_ID, call.request_id), ("x-qwen-model", model), ("x-qwen-upstream", upstream)]
+    told += [(f"x-qwen-{name}", call.facts[name]) for name in ("attempts", "notice") if name in call.facts]
+    await context.send_initial_metadata(tuple(told))

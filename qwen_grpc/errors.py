@@ -4,11 +4,13 @@
     ├── the caller     TokenMissing TokenMalformed InvalidParameter ModelNotFound NotFound Unsupported
     │                  ContextLength ContentFiltered TooLarge ClientDeadline IdempotencyKeyReused
     │                  MediaUrlBlocked JobExpired JobUnknownOutcome
-    ├── the account    CredentialExpired AccessDenied UpstreamChallenge QuotaExhausted RateLimited ChatBusy
+    ├── the account    CredentialExpired AccessDenied UpstreamChallenge QuotaExhausted RateLimited TokenQuota
+    │                  Billing ChatBusy
     ├── the upstream   UpstreamConnect UpstreamTls UpstreamError (UpstreamCrashed) UpstreamUnavailable
     │                  UpstreamRedirect UpstreamHeadersTimeout UpstreamTtfbTimeout UpstreamIdleTimeout
     │                  UpstreamTruncated UpstreamProtocol UpstreamEmpty
-    └── the gateway    Overloaded ShuttingDown StateStoreUnavailable Internal
+    └── the gateway    UpstreamCredentialInvalid NoCredential TenantLimit CircuitOpen Overloaded ShuttingDown
+                       StateStoreUnavailable Internal
 
 Every class names its gRPC code and its reason, which is the word of
 `qwen.v1.ErrorReason`. Messages are written by us and safe to show: they say
@@ -162,6 +164,18 @@ class RateLimited(QwenError):
     code, reason = StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED"
 
 
+class TokenQuota(QwenError):
+    """The upstream limits the account's tokens per minute."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "TOKEN_QUOTA"
+
+
+class Billing(QwenError):
+    """The account has to be paid first."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "BILLING"
+
+
 class ChatBusy(QwenError):
     """An answer is still being made in the same stored chat."""
 
@@ -244,6 +258,30 @@ class UpstreamEmpty(QwenError):
 
 
 # -- the gateway --------------------------------------------------------------------------------------------------
+
+
+class UpstreamCredentialInvalid(QwenError):
+    """A credential of the operator was refused."""
+
+    code, reason = StatusCode.INTERNAL, "UPSTREAM_CREDENTIAL_INVALID"
+
+
+class NoCredential(QwenError):
+    """All credentials that could serve this are left alone for a while."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "NO_CREDENTIAL"
+
+
+class TenantLimit(QwenError):
+    """The caller's own limit at the gateway was reached."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "TENANT_LIMIT"
+
+
+class CircuitOpen(QwenError):
+    """The upstream failed too often just now."""
+
+    code, reason = StatusCode.UNAVAILABLE, "CIRCUIT_OPEN"
 
 
 class Overloaded(QwenError):

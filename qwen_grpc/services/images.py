@@ -1,9 +1,10 @@
 """ImagesService."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qwen_grpc.calls import Context, announce
 from qwen_grpc.catalog import Mode, ResolvedModel
@@ -11,7 +12,7 @@ from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import InvalidParameter, ModelNotFound, QwenError, Unsupported, UpstreamProtocol
 from qwen_grpc.services.caller import caller
 from qwen_grpc.services.media import Media
-from qwen_grpc.upstreams.base import Attachment, Scene, Upstream, Upstreams
+from qwen_grpc.upstreams.base import Attachment, Picture, Scene, Upstream, Upstreams
 from qwen_grpc.upstreams.kinds import IMAGE, MAX_FILES, SNIFFED_BYTES, kind_of, sniffed
 from qwen_grpc.v1.images_pb2 import (
     IMAGE_FORMAT_DATA,
@@ -20,6 +21,7 @@ from qwen_grpc.v1.images_pb2 import (
     GenerateImagesRequest,
     GenerateImagesResponse,
     Image,
+    ImageFormat,
     ImageOptions,
 )
 from qwen_grpc.v1.images_pb2_grpc import ImagesServiceServicer
@@ -54,7 +56,7 @@ class ImagesService(ImagesServiceServicer):
         """Makes images from words."""
         count = _checked(request.prompt, request.options)
         studio = await self._studio(request.model, CAPABILITY_IMAGE_GENERATION, context)
-        images = await _images(studio, Scene(request.prompt, request.options.size), request.options, count)
+        images = await _images(studio, _scene(request.prompt, request.options), request.options, count)
         return GenerateImagesResponse(created=int(self._now()), images=images)
 
     async def EditImages(self, request: EditImagesRequest, context: Context) -> EditImagesResponse:
@@ -63,7 +65,7 @@ class ImagesService(ImagesServiceServicer):
         _check_inputs(request)
         studio = await self._studio(request.model, CAPABILITY_IMAGE_EDIT, context)
         attachments = await self._attached(request, studio)
-        scene = Scene(request.prompt, request.options.size, attachments)
+        scene = replace(_scene(request.prompt, request.options), images=attachments)
         images = await _images(studio, scene, request.options, count)
         return EditImagesResponse(created=int(self._now()), images=images)
 
@@ -89,6 +91,11 @@ def _checked(prompt: str, options: ImageOptions) -> int:
     if count > MAX_TURNS:
         raise Unsupported(f"n is {count}: at most {MAX_TURNS} images are made in one call", field="n")
     return count
+
+
+def _scene(prompt: str, options: ImageOptions) -> Scene:
+    seed = options.seed if options.HasField("seed") else None
+    return Scene(prompt, options.size, seed=seed, extra=json.loads(options.extra_json or "{}"))
 
 
 def _check_inputs(request: EditImagesRequest) -> None:
@@ -121,11 +128,11 @@ async def _resolved(name: str, needed: Capability, upstream: Upstream, credentia
 async def _images(studio: Studio, scene: Scene, options: ImageOptions, count: int) -> list[Image]:
     """All images, or an error: a short list would look like success."""
 
-    async def make() -> Image:
-        url = await studio.upstream.make_image(scene, studio.model, studio.credentials)
-        return await _downloaded(studio.upstream, url) if options.format == IMAGE_FORMAT_DATA else Image(url=url)
+    async def make(some: int) -> list[Image]:
+        pictures = await studio.upstream.make_images(replace(scene, count=some), studio.model, studio.credentials)
+        return [await _shown(studio.upstream, picture, options.format) for picture in pictures]
 
-    made, failures = await _side_by_side(count, make)
+    made, failures = await _side_by_side(_batches(count, studio.upstream.images_at_once(studio.model)), make)
     if not failures:
         return made
     error = failures[0]
@@ -136,23 +143,42 @@ async def _images(studio: Studio, scene: Scene, options: ImageOptions, count: in
     raise error
 
 
-async def _side_by_side(count: int, make: Callable[[], Awaitable[Image]]) -> tuple[list[Image], list[QwenError]]:
-    """Makes `count` images, a few at once; begins none after a failure, and lets those under way finish."""
+def _batches(count: int, at_once: int) -> list[int]:
+    """As few calls as possible, none for more than the upstream makes in one."""
+    return [min(at_once, count - done) for done in range(0, count, at_once)]
+
+
+async def _side_by_side(
+    batches: Sequence[int], make: Callable[[int], Awaitable[list[Image]]]
+) -> tuple[list[Image], list[QwenError]]:
+    """Makes all batches, a few at once; begins none after a failure, and lets those under way finish."""
     made: list[Image] = []
     failures: list[QwenError] = []
-    turns = iter(range(count))
+    turns = iter(batches)
 
     async def work() -> None:
-        while not failures and next(turns, None) is not None:
+        while not failures and (some := next(turns, 0)):
             try:
-                made.append(await make())
+                made.extend(await make(some))
             except QwenError as error:
                 failures.append(error)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(count, AT_ONCE)):
+        for _ in range(min(len(batches), AT_ONCE)):
             group.create_task(work())
     return made, failures
+
+
+async def _shown(upstream: Upstream, picture: Picture, wanted: ImageFormat) -> Image:
+    """A picture in the form that was asked for; one that comes without an address is always given as data."""
+    if picture.data:
+        image = Image(data=picture.data, mime_type=_image_type(picture.data, upstream.name))
+    elif wanted == IMAGE_FORMAT_DATA:
+        image = await _downloaded(upstream, picture.url)
+    else:
+        image = Image(url=picture.url)
+    image.revised_prompt = picture.revised_prompt
+    return image
 
 
 async def _downloaded(upstream: Upstream, url: str) -> Image:
@@ -165,7 +191,7 @@ async def _downloaded(upstream: Upstream, url: str) -> Image:
     return Image(data=bytes(content), mime_type=_image_type(content, upstream.name))
 
 
-def _image_type(content: bytearray, name: str) -> str:
+def _image_type(content: bytes | bytearray, name: str) -> str:
     """The media type of an image, by how it begins: what an upstream says of it may be a page of complaints."""
     mime_type = sniffed(bytes(content[:SNIFFED_BYTES]))
     if kind_of(mime_type) != IMAGE:

@@ -2,17 +2,21 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from qwen_grpc.catalog import ResolvedModel
-from qwen_grpc.credentials import Credentials
+from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, Unsupported
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from qwen_grpc.v1.chats_pb2 import Chat
+from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 from qwen_grpc.v1.models_pb2 import Model
 from qwen_grpc.v1.videos_pb2 import VideoState
+
+# Stands for a credential where an upstream needs none, such as an engine on the same machine.
+NO_KEY = ApiKey("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that lies at the upstream, at `url`. `kind` is image, audio, video or document."""
+    """A file that a request names. `kind` is image, audio, video or document.
+
+    It lies at the upstream, at `url`; of an upstream that takes media inside
+    of requests, `url` is what the request shall say: an address or a data URL.
+    """
 
     id: str
     kind: str
@@ -65,11 +73,29 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a picture or a clip shall show: words, a size or ratio as the caller wrote it, pictures to begin from."""
+    """What a picture or a clip shall show.
+
+    Words, a size or ratio as the caller wrote it, and pictures to begin from.
+    `count` is the number of pictures, `seconds` the length of a clip; `extra`
+    are the members of the JSON request that the contract has no field for.
+    """
 
     prompt: str
     size: str = ""
     images: Sequence[Attachment] = ()
+    count: int = 1
+    seconds: float | None = None
+    seed: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that was made: where it lies, or its content. `revised_prompt` is the prompt as it was rewritten."""
+
+    url: str = ""
+    data: bytes = b""
+    revised_prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +124,18 @@ class Download:
 class Upstream:
     """A Qwen API that we call. An async context manager: open it, use it, leave it.
 
-    A method that an upstream cannot serve raises `Unsupported`.
+    `name` is the operator's name for it. A method that an upstream cannot
+    serve raises `Unsupported`.
     """
 
-    name: ClassVar[str]
+    name: str
+    stores_files: ClassVar[bool] = True
+    """Whether media are uploaded first; otherwise they travel inside of the request."""
+
+    @property
+    def realm(self) -> str:
+        """Whose accounts these are; what belongs to an account is remembered under it."""
+        return self.name
 
     async def __aenter__(self) -> Self:
         """Opens connections and starts background work."""
@@ -139,9 +173,19 @@ class Upstream:
         """
         raise Unsupported(f"{self.name} has no chat")
 
-    async def make_image(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
-        """Makes one picture, or edits `scene.images`; returns the URL of the result."""
+    def images_at_once(self, model: ResolvedModel) -> int:
+        """How many pictures one call of `make_images` may ask for."""
+        return 1
+
+    async def make_images(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> Sequence[Picture]:
+        """Makes `scene.count` pictures, or edits `scene.images`. Fewer than asked for is an error."""
         raise Unsupported(f"{self.name} makes no images")
+
+    async def embed(
+        self, request: CreateEmbeddingsRequest, model: ResolvedModel, credentials: Credentials
+    ) -> CreateEmbeddingsResponse:
+        """One vector for each text of the request, in order."""
+        raise Unsupported(f"{self.name} makes no embeddings")
 
     async def create_video(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
         """Hands in one clip; returns the upstream's task id. Never called twice for one job.
@@ -153,6 +197,10 @@ class Upstream:
     async def get_video(self, task_id: str, credentials: Credentials) -> VideoTask:
         """Asks once how far a clip is. Raises `NotFound` when the upstream no longer knows it."""
         raise Unsupported(f"{self.name} makes no videos")
+
+    async def cancel_video(self, task_id: str, credentials: Credentials) -> None:
+        """Stops a clip. Raises `Unsupported` when the upstream cannot, or cannot any longer."""
+        raise Unsupported(f"{self.name} cannot stop a clip once it has it; the job goes on")
 
     async def upload(self, upload: Upload, credentials: Credentials) -> Attachment:
         """Stores a file at the upstream, ready for use in a message."""

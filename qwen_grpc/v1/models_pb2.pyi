@@ -32,6 +32,7 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_VIDEO_GENERATION: _ClassVar[Capability]
     CAPABILITY_DEEP_RESEARCH: _ClassVar[Capability]
     CAPABILITY_CODE: _ClassVar[Capability]
+    CAPABILITY_EMBEDDINGS: _ClassVar[Capability]
 
 class ModelView(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -55,12 +56,13 @@ CAPABILITY_IMAGE_EDIT: Capability
 CAPABILITY_VIDEO_GENERATION: Capability
 CAPABILITY_DEEP_RESEARCH: Capability
 CAPABILITY_CODE: Capability
+CAPABILITY_EMBEDDINGS: Capability
 MODEL_VIEW_UNSPECIFIED: ModelView
 MODEL_VIEW_BASIC: ModelView
 MODEL_VIEW_FULL: ModelView
 
 class Model(_message.Message):
-    __slots__ = ("id", "create_time", "owned_by", "display_name", "description", "aliases", "base_model_id", "capabilities", "input_modalities", "output_modalities", "context_length", "max_output_tokens", "max_thinking_tokens", "active", "upstream_json")
+    __slots__ = ("id", "create_time", "owned_by", "display_name", "description", "aliases", "base_model_id", "capabilities", "input_modalities", "output_modalities", "context_length", "max_output_tokens", "max_thinking_tokens", "active", "upstream_json", "upstreams")
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     OWNED_BY_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +78,7 @@ class Model(_message.Message):
     MAX_THINKING_TOKENS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     UPSTREAM_JSON_FIELD_NUMBER: _ClassVar[int]
+    UPSTREAMS_FIELD_NUMBER: _ClassVar[int]
     id: str
     create_time: _timestamp_pb2.Timestamp
     owned_by: str
@@ -91,7 +94,8 @@ class Model(_message.Message):
     max_thinking_tokens: int
     active: bool
     upstream_json: str
-    def __init__(self, id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owned_by: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., base_model_id: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[Capability, str]]] = ..., input_modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., output_modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., context_length: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., max_thinking_tokens: _Optional[int] = ..., active: bool = ..., upstream_json: _Optional[str] = ...) -> None: ...
+    upstreams: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owned_by: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., base_model_id: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[Capability, str]]] = ..., input_modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., output_modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., context_length: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., max_thinking_tokens: _Optional[int] = ..., active: bool = ..., upstream_json: _Optional[str] = ..., upstreams: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "capabilities", "force_refresh", "view")

@@ -28,8 +28,9 @@ if _version_not_supported:
 class ModelsServiceStub(object):
     """The models that the gateway can reach.
 
-    A credential is optional: with one, its upstream's models are shown, without
-    one those of the server's first upstream. Both methods may fail with
+    A credential is optional: with one, the models of the upstreams that it may use
+    are shown; without one those that are open to anybody with a credential of
+    their own, or without any. Both methods may fail with
     TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
     retried. Cancelling ends only the caller's own waiting.
     """
@@ -55,8 +56,9 @@ class ModelsServiceStub(object):
 class ModelsServiceServicer(object):
     """The models that the gateway can reach.
 
-    A credential is optional: with one, its upstream's models are shown, without
-    one those of the server's first upstream. Both methods may fail with
+    A credential is optional: with one, the models of the upstreams that it may use
+    are shown; without one those that are open to anybody with a credential of
+    their own, or without any. Both methods may fail with
     TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
     retried. Cancelling ends only the caller's own waiting.
     """
@@ -106,8 +108,9 @@ def add_ModelsServiceServicer_to_server(servicer, server):
 class ModelsService(object):
     """The models that the gateway can reach.
 
-    A credential is optional: with one, its upstream's models are shown, without
-    one those of the server's first upstream. Both methods may fail with
+    A credential is optional: with one, the models of the upstreams that it may use
+    are shown; without one those that are open to anybody with a credential of
+    their own, or without any. Both methods may fail with
     TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
     retried. Cancelling ends only the caller's own waiting.
     """

@@ -20,8 +20,9 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 class ModelsServiceStub:
     """The models that the gateway can reach.
 
-    A credential is optional: with one, its upstream's models are shown, without
-    one those of the server's first upstream. Both methods may fail with
+    A credential is optional: with one, the models of the upstreams that it may use
+    are shown; without one those that are open to anybody with a credential of
+    their own, or without any. Both methods may fail with
     TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
     retried. Cancelling ends only the caller's own waiting.
     """
@@ -51,8 +52,9 @@ class ModelsServiceStub:
 class ModelsServiceAsyncStub:
     """The models that the gateway can reach.
 
-    A credential is optional: with one, its upstream's models are shown, without
-    one those of the server's first upstream. Both methods may fail with
+    A credential is optional: with one, the models of the upstreams that it may use
+    are shown; without one those that are open to anybody with a credential of
+    their own, or without any. Both methods may fail with
     TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
     retried. Cancelling ends only the caller's own waiting.
     """
@@ -81,8 +83,9 @@ class ModelsServiceAsyncStub:
 class ModelsServiceServicer(metaclass=abc.ABCMeta):
     """The models that the gateway can reach.
 
-    A credential is optional: with one, its upstream's models are shown, without
-    one those of the server's first upstream. Both methods may fail with
+    A credential is optional: with one, the models of the upstreams that it may use
+    are shown; without one those that are open to anybody with a credential of
+    their own, or without any. Both methods may fail with
     TOKEN_MALFORMED, OVERLOADED, SHUTTING_DOWN and CLIENT_DEADLINE, and may be
     retried. Cancelling ends only the caller's own waiting.
     """

@@ -16,6 +16,7 @@ from qwen_grpc.upstreams.base import (
     Attachment,
     Download,
     ModelList,
+    Picture,
     Scene,
     Upload,
     Upstream,
@@ -54,17 +55,17 @@ class Keeping:
 class ChatQwenAi(Upstream):
     """Serves a person's own web session. Conversations go on in the chats that they began in."""
 
-    name = SITE
-
     def __init__(
         self,
         site: Site,
         keeping: Keeping | None = None,
         store: ObjectStore | None = None,
         *,
+        name: str = SITE,
         now: Callable[[], float] = time.time,
     ) -> None:
         keeping = keeping or Keeping()
+        self.name = name
         self._site = site
         self._keeping = keeping
         self._models = ModelCache(self._fetch_models, LineUp(FAMILIES, builtin_models), ttl_s=keeping.models_s, now=now)
@@ -79,6 +80,10 @@ class ChatQwenAi(Upstream):
         self._videos = Videos(site, self._sessions, self._tidying, now=now)
         self._results = Results(site)
         self._pictures = Pictures(site, self._sessions, self._tidying, now=now)
+
+    @property
+    def realm(self) -> str:
+        return SITE
 
     async def __aenter__(self) -> Self:
         await self._site.__aenter__()
@@ -115,8 +120,8 @@ class ChatQwenAi(Upstream):
             return self._pictures.chat(request, model, _web(credentials), attachments)
         return self._turns.run(request, model, _web(credentials), attachments)
 
-    async def make_image(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
-        return await self._pictures.make(scene, model, _web(credentials))
+    async def make_images(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> Sequence[Picture]:
+        return [Picture(await self._pictures.make(scene, model, _web(credentials)))]
 
     async def create_video(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> str:
         return await self._videos.create(scene, model, _web(credentials))

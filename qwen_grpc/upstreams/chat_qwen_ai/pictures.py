@@ -99,7 +99,7 @@ class Pictures:
         self._now = now
 
     async def make(self, scene: Scene, model: ResolvedModel, session: WebSession) -> str:
-        """Makes one picture, or edits `scene.images`; see `Upstream.make_image`."""
+        """Makes one picture, or edits `scene.images`; see `Upstream.make_images`."""
         drawing = await self._begun(scene, model, session)
         async with aclosing(self._run(drawing)) as messages:
             async for _ in messages:
