@@ -97,7 +97,7 @@ def resolve(asked: str, models: Sequence[Model], families: Mapping[str, Sequence
     known = {model.id: model for model in models}
     resolved = _understood(asked, known, families)
     if resolved is None:
-        raise ModelNotFound(_unknown(asked, listed(models, families)))
+        raise unknown_model(asked, listed(models, families))
     return _offered(resolved)
 
 
@@ -126,10 +126,11 @@ def _offered(resolved: ResolvedModel) -> ResolvedModel:
     return resolved
 
 
-def _unknown(asked: str, offered: Iterable[Model]) -> str:
+def unknown_model(asked: str, offered: Iterable[Model]) -> ModelNotFound:
+    """The one text about names that nobody knows, with near ones."""
     near = difflib.get_close_matches(asked, [model.id for model in offered], n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
-    return f"unknown model {asked[:80]!r}{hint} GET /v1/models (ListModels) lists all"
+    return ModelNotFound(f"unknown model {asked[:80]!r}{hint} GET /v1/models (ListModels) lists all")
 
 
 def listed(models: Sequence[Model], families: Mapping[str, Sequence[str]]) -> list[Model]:
