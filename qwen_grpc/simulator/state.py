@@ -15,6 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from qwen_grpc.simulator.behaviour import Behaviour
+from qwen_grpc.simulator.dashscope.state import DashScope
 from qwen_grpc.simulator.stored import StoredFile, VideoTask
 
 Clock = Callable[[], float]
@@ -198,8 +199,8 @@ def claims_of(token: str) -> dict[str, Any]:
 class Simulator:
     """A running simulated Qwen: its switches, its memory and its record of what callers did.
 
-    `url` serves the paths of chat.qwen.ai and of auth.qwen.ai. `new_id` and `now` (epoch seconds) make its
-    answers repeatable.
+    `url` serves the paths of chat.qwen.ai, of auth.qwen.ai and of DashScope, whose memory is `dashscope`. `new_id`
+    and `now` (epoch seconds) make its answers repeatable.
     """
 
     def __init__(self, behaviour: Behaviour, new_id: NewId, now: Clock) -> None:
@@ -210,6 +211,7 @@ class Simulator:
         self.stopping = False
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.dashscope = DashScope()
         self.reset()
 
     def reset(self) -> None:
@@ -224,6 +226,7 @@ class Simulator:
         self.refreshes = 0
         self.posts = 0
         self.spent_refresh_tokens: set[str] = set()
+        self.dashscope = DashScope(self.dashscope.behaviour)
 
     def user(self, user_id: str) -> User:
         """The user of that id, made on the fly."""

@@ -1,0 +1,43 @@
+"""The control endpoint of this face: switches and the record, for whoever runs the simulator as a process."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+from sanic import Request
+
+from qwen_grpc.simulator.replies import Answer
+from qwen_grpc.simulator.routes import Route
+from qwen_grpc.simulator.state import Simulator
+
+PREFIX = "/_sim/dashscope/"
+TAIL = 4
+
+
+async def behaviour(simulator: Simulator, request: Request) -> Answer:
+    """Change some switches and answer with all of them."""
+    switches = simulator.dashscope.behaviour
+    try:
+        switches.change(msgspec.json.decode(request.body, type=dict[str, Any]))
+    except ValueError as error:
+        return Answer({"error": str(error)}, status=400, actual=400)
+    return Answer(asdict(switches))
+
+
+async def record(simulator: Simulator, _request: Request) -> Answer:
+    """What was done for whom, with keys masked: a person may have sent real ones by mistake."""
+    dashscope = simulator.dashscope
+    return Answer({"completions": {masked(key): count for key, count in dashscope.completions.items()}})
+
+
+def masked(key: str) -> str:
+    """A key by which its owner can tell it from others and nobody can use it."""
+    return f"***{key[-TAIL:]}"
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", f"{PREFIX}behaviour", behaviour),
+    Route("GET", f"{PREFIX}record", record),
+)
