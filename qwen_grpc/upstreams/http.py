@@ -18,6 +18,7 @@ from qwen_grpc.errors import (
     RateLimited,
     UpstreamConnect,
     UpstreamCrashed,
+    UpstreamEmpty,
     UpstreamError,
     UpstreamHeadersTimeout,
     UpstreamIdleTimeout,
@@ -34,6 +35,17 @@ from qwen_grpc.upstreams.transport import HEADERS, AiohttpTransport, Body, is_tl
 CONNECT_ATTEMPTS = 3
 MAX_BODY_BYTES = 8 << 20
 MAX_RETRY_AFTER_S = 86_400.0
+
+# After these a server may have done what it was asked to do.
+_UNSURE = (
+    UpstreamHeadersTimeout,
+    UpstreamTtfbTimeout,
+    UpstreamTruncated,
+    UpstreamProtocol,
+    UpstreamEmpty,
+    UpstreamCrashed,
+    UpstreamUnavailable,
+)
 
 Content = bytes | AsyncIterable[bytes] | None
 
@@ -239,3 +251,11 @@ def retry_after(response: httpx.Response) -> float | None:
     """The Retry-After header in seconds, if it is a sane number of them."""
     value = response.headers.get("retry-after", "")
     return min(float(value), MAX_RETRY_AFTER_S) if value.isascii() and value.isdigit() else None
+
+
+def may_be_taken(error: QwenError) -> bool:
+    """Whether a server may have acted on the request that failed so. What costs money is then not sent again."""
+    # A connection that was never made carried nothing; one that broke may have.
+    if isinstance(error, UpstreamConnect):
+        return not isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
+    return isinstance(error, _UNSURE)

@@ -24,11 +24,11 @@ from qwen_grpc.upstreams.base import (
 )
 from qwen_grpc.upstreams.chat_qwen_ai.chats import Chats
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations
+from qwen_grpc.upstreams.chat_qwen_ai.hosts import allow
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES, builtin_models, decode_models
 from qwen_grpc.upstreams.chat_qwen_ai.object_store import ObjectStore
 from qwen_grpc.upstreams.chat_qwen_ai.pictures import MODES, Pictures
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired
-from qwen_grpc.upstreams.chat_qwen_ai.results import Results
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.site import Site
 from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
@@ -36,6 +36,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.turns import Means, Turns
 from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
 from qwen_grpc.upstreams.chat_qwen_ai.videos import Videos
 from qwen_grpc.upstreams.model_cache import LineUp, ModelCache
+from qwen_grpc.upstreams.results import Results
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from qwen_grpc.v1.chats_pb2 import Chat
 from qwen_grpc.v1.models_pb2 import Model
@@ -78,7 +79,7 @@ class ChatQwenAi(Upstream):
         means = Means(site, self._sessions, self._conversations, self._tidying, self._uploads)
         self._turns = Turns(means, now=now)
         self._videos = Videos(site, self._sessions, self._tidying, now=now)
-        self._results = Results(site)
+        self._results = Results(site, lambda url: allow(url, site.base_url))
         self._pictures = Pictures(site, self._sessions, self._tidying, now=now)
 
     @property

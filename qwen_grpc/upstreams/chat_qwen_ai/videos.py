@@ -20,15 +20,9 @@ from qwen_grpc.errors import (
     JobUnknownOutcome,
     NotFound,
     QwenError,
-    UpstreamConnect,
-    UpstreamCrashed,
     UpstreamEmpty,
     UpstreamError,
-    UpstreamHeadersTimeout,
     UpstreamProtocol,
-    UpstreamTruncated,
-    UpstreamTtfbTimeout,
-    UpstreamUnavailable,
 )
 from qwen_grpc.upstreams.base import Attachment, Scene, VideoTask
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Known
@@ -40,6 +34,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.site import Site
 from qwen_grpc.upstreams.chat_qwen_ai.sizes import ratio_of
 from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
 from qwen_grpc.upstreams.chat_qwen_ai.turns import new_id
+from qwen_grpc.upstreams.http import may_be_taken
 from qwen_grpc.upstreams.kinds import IMAGE
 from qwen_grpc.v1 import videos_pb2 as pb
 
@@ -52,16 +47,6 @@ STATES: dict[str, pb.VideoState] = {
     **dict.fromkeys(("success", "succeeded", "completed", "finished"), pb.VIDEO_STATE_SUCCEEDED),
     **dict.fromkeys(("failed", "error", "cancelled"), pb.VIDEO_STATE_FAILED),
 }
-# After these the site may have taken the clip.
-UNSURE = (
-    UpstreamHeadersTimeout,
-    UpstreamTtfbTimeout,
-    UpstreamTruncated,
-    UpstreamProtocol,
-    UpstreamEmpty,
-    UpstreamCrashed,
-    UpstreamUnavailable,
-)
 NEW_STATUS, OLD_STATUS = "/api/v2/task/status/", "/api/v1/tasks/status/"
 _id = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -121,7 +106,7 @@ class Videos:
             body = encode_video(said, turn, Place(chat_id), ratio=ratio, now=self._now())
             return await self._submit(session, chat_id, body)
         except QwenError as error:
-            if _may_be_taken(error):
+            if may_be_taken(error):
                 raise _unsure() from error
             self._tidying.remove(Known(Place(chat_id), session, used_at=0.0))
             raise
@@ -195,13 +180,6 @@ def _task_id(data: Any) -> str:
     if not _id.fullmatch(task_id):
         raise UpstreamProtocol(f"{SITE} took a clip without giving the id of its task")
     return task_id
-
-
-def _may_be_taken(error: QwenError) -> bool:
-    # A connection that was never made carried nothing; one that broke may have.
-    if isinstance(error, UpstreamConnect):
-        return not isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
-    return isinstance(error, UNSURE)
 
 
 def _unsure() -> JobUnknownOutcome:
