@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import httpx
 
@@ -128,7 +128,7 @@ class Origin:
     An async context manager. `name` is how errors call the server.
     """
 
-    name: ClassVar[str]
+    name: str
 
     def __init__(self, base_url: str, *, clocks: Clocks | None = None, verify: ssl.SSLContext | None = None) -> None:
         self.base_url = base_url.rstrip("/")

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 import httpx
 
@@ -12,11 +13,12 @@ from qwen_grpc.upstreams.base import Download
 from qwen_grpc.upstreams.http import Origin, Reads, refused_status
 
 GONE = (403, 404, 410)
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _content_range = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class Results:
-    """Downloads. Nothing of a caller's credential goes along.
+    """Downloads. Nothing of a credential goes along, but for `headers` that an adapter has for its own server.
 
     `allow` raises `UpstreamProtocol` for an address that is not the upstream's own; it is not opened.
     """
@@ -26,9 +28,12 @@ class Results:
         self._allow = allow
 
     @asynccontextmanager
-    async def download(self, url: str, *, offset: int = 0, limit: int = 0) -> AsyncIterator[Download]:
+    async def download(
+        self, url: str, *, offset: int = 0, limit: int = 0, headers: Mapping[str, str] = NOTHING
+    ) -> AsyncIterator[Download]:
         """Opens a result for reading; see `Upstream.download`."""
-        request = self._request(url, offset, limit)
+        self._allow(url)
+        request = self._request(url, offset, limit, headers)
         async with self._origin.exchange(request) as response:
             _check_status(self._origin.name, response)
             start, size = _span(response)
@@ -38,12 +43,11 @@ class Results:
             mime_type = response.headers.get("content-type", "").partition(";")[0].strip()
             yield Download(mime_type, size, response.headers.get("etag", ""), chunks)
 
-    def _request(self, url: str, offset: int, limit: int) -> httpx.Request:
-        self._allow(url)
-        headers = {"accept": "*/*"}
+    def _request(self, url: str, offset: int, limit: int, headers: Mapping[str, str]) -> httpx.Request:
+        wanted = {"accept": "*/*", **headers}
         if offset or limit:
-            headers["range"] = f"bytes={offset}-{offset + limit - 1 if limit else ''}"
-        return self._origin.request("GET", url, headers)
+            wanted["range"] = f"bytes={offset}-{offset + limit - 1 if limit else ''}"
+        return self._origin.request("GET", url, wanted)
 
     async def _chunks(self, response: httpx.Response, *, skip: int, limit: int) -> AsyncGenerator[bytes, None]:
         """What was asked for: a store may ignore a range and send the whole."""
