@@ -21,6 +21,7 @@ from qwen_grpc.interceptors.translate_errors import translate_errors
 from qwen_grpc.ledger import Files, Jobs, Ledger
 from qwen_grpc.services.chat import ChatService
 from qwen_grpc.services.chats import ChatsService
+from qwen_grpc.services.embeddings import EmbeddingsService
 from qwen_grpc.services.files import FilesService
 from qwen_grpc.services.images import ImagesService
 from qwen_grpc.services.jobs import Cadence
@@ -36,6 +37,7 @@ from qwen_grpc.upstreams.fetcher import Fetcher
 from qwen_grpc.v1 import (
     chat_pb2_grpc,
     chats_pb2_grpc,
+    embeddings_pb2_grpc,
     files_pb2_grpc,
     images_pb2_grpc,
     models_pb2_grpc,
@@ -74,7 +76,8 @@ OPTIONS: dict[str, int] = {
 }
 
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-SERVED = tuple(f"qwen.v1.{name}Service" for name in ("Models", "Chat", "Images", "Videos", "Chats", "Tokens", "Files"))
+NAMES = ("Models", "Chat", "Images", "Videos", "Chats", "Tokens", "Files", "Embeddings")
+SERVED = tuple(f"qwen.v1.{name}Service" for name in NAMES)
 
 
 class Services:
@@ -94,6 +97,7 @@ class Services:
             (chats_pb2_grpc.add_ChatsServiceServicer_to_server, ChatsService(upstreams)),
             (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensService(upstreams)),
             (files_pb2_grpc.add_FilesServiceServicer_to_server, FilesService(upstreams, owners, files)),
+            (embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server, EmbeddingsService(upstreams)),
             (health_pb2_grpc.add_HealthServicer_to_server, self._health),
         )
 

@@ -8,6 +8,7 @@ from sanic import HTTPResponse
 
 from rest_shim.chats import delete_chat, delete_chats, get_chat, list_chats
 from rest_shim.completions import complete_chat
+from rest_shim.embeddings import create_embeddings
 from rest_shim.files import delete_file, get_file, list_files, upload_file
 from rest_shim.images import MAX_EDIT_BYTES, edit_images, generate_images
 from rest_shim.models import get_model, list_models
@@ -47,6 +48,9 @@ ROUTES: tuple[Route, ...] = (
         complete_chat,
         "ChatService.StreamChat, CompleteChat",
         "Chat, whole or as SSE with `stream: true`.",
+    ),
+    Route(
+        ("POST",), "/v1/embeddings", create_embeddings, "EmbeddingsService.CreateEmbeddings", "Make vectors of texts."
     ),
     Route(
         ("POST",), "/v1/images/generations", generate_images, "ImagesService.GenerateImages", "Make images from words."

@@ -8,6 +8,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 from qwen_grpc.v1.chats_pb2_grpc import ChatsServiceStub
+from qwen_grpc.v1.embeddings_pb2_grpc import EmbeddingsServiceStub
 from qwen_grpc.v1.files_pb2_grpc import FilesServiceStub
 from qwen_grpc.v1.images_pb2_grpc import ImagesServiceStub
 from qwen_grpc.v1.models_pb2_grpc import ModelsServiceStub
@@ -17,6 +18,7 @@ from qwen_grpc.v1.videos_pb2_grpc import VideosServiceStub
 if TYPE_CHECKING:
     from qwen_grpc.v1.chat_pb2_grpc import ChatServiceAsyncStub
     from qwen_grpc.v1.chats_pb2_grpc import ChatsServiceAsyncStub
+    from qwen_grpc.v1.embeddings_pb2_grpc import EmbeddingsServiceAsyncStub
     from qwen_grpc.v1.files_pb2_grpc import FilesServiceAsyncStub
     from qwen_grpc.v1.images_pb2_grpc import ImagesServiceAsyncStub
     from qwen_grpc.v1.models_pb2_grpc import ModelsServiceAsyncStub
@@ -51,6 +53,7 @@ class Stubs:
     images: "ImagesServiceAsyncStub"
     videos: "VideosServiceAsyncStub"
     chats: "ChatsServiceAsyncStub"
+    embeddings: "EmbeddingsServiceAsyncStub"
     health: Any
 
 
@@ -64,6 +67,7 @@ def stubs_on(channel: grpc.aio.Channel) -> Stubs:
         ImagesServiceStub,
         VideosServiceStub,
         ChatsServiceStub,
+        EmbeddingsServiceStub,
         HealthStub,
     )
     return Stubs(*(kind(channel) for kind in kinds))

@@ -28,6 +28,7 @@ class Codec:
     `write(read(type, x))` equals `x`, and `1` may become `1.0`. Where `always`
     has members for an object that became a message, and `x` lacks them, they
     are added with their values; nothing is changed and nothing is missing.
+    The numbers of an embedding are the one exception: 32 bits of each are kept.
     Applied again, reading and writing change nothing at all.
     """
 

@@ -81,6 +81,24 @@ def repeated_scalar(field: FieldDescriptor, name: str, kind: Kind) -> Field:
     return Field({name: Member(read, check)}, write)
 
 
+def one_or_more(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
+    """A list of strings, or a single one: understood, and kept as it was."""
+    name, usual = field.name, default_field(field, shape_of)
+    as_list = usual.members[name]
+
+    def read(message: Any, value: Any) -> bool:
+        alone = type(value) is str
+        return as_list.read(message, [value] if alone else value) and not alone
+
+    def check(value: Any, path: str) -> None:
+        if value is not None and type(value) not in (str, list):
+            raise wrong_type(value, path, "a string or an array of strings")
+        if type(value) is list:
+            as_list.check(value, path)
+
+    return Field({name: Member(read, check)}, usual.write)
+
+
 def mapping(field: FieldDescriptor, name: str) -> Field:
     """An object whose members are all of one kind."""
     attribute = field.name

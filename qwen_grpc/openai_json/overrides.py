@@ -7,31 +7,14 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from qwen_grpc.openai_json import overrides_chat as chat
+from qwen_grpc.openai_json import overrides_embeddings as embeddings
 from qwen_grpc.openai_json import overrides_images as images
 from qwen_grpc.openai_json import overrides_videos as videos
-from qwen_grpc.openai_json.fields import checked, default_field, fields_of, mended, scalar
+from qwen_grpc.openai_json.fields import checked, default_field, fields_of, mended, one_or_more, scalar
 from qwen_grpc.openai_json.jsontext import JsonObject, dump, load
 from qwen_grpc.openai_json.kinds import BOOLEAN, OBJECT, STRING, Kind, check_kind, kind_of, word_kind, wrong_type
 from qwen_grpc.openai_json.overrides_chat import FieldRule, inline, renamed
 from qwen_grpc.openai_json.shapes import Always, Field, Member, Shape, ShapeOf, check_needed, check_optional
-
-
-def stop(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
-    """A list, or a single string: understood, and kept as it was."""
-    usual = default_field(field, shape_of)
-    as_list = usual.members["stop"]
-
-    def read(message: Any, value: Any) -> bool:
-        alone = type(value) is str
-        return as_list.read(message, [value] if alone else value) and not alone
-
-    def check(value: Any, path: str) -> None:
-        if value is not None and type(value) not in (str, list):
-            raise wrong_type(value, path, "a string or an array of strings")
-        if type(value) is list:
-            as_list.check(value, path)
-
-    return Field({"stop": Member(read, check)}, usual.write)
 
 
 def include_usage(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
@@ -192,7 +175,7 @@ def _named(name: str) -> JsonObject:
 
 # Members of a field that differ from `default_field`, by message and field.
 FIELDS: Mapping[str, FieldRule] = {
-    "CompleteChatRequest.stop": stop,
+    "CompleteChatRequest.stop": one_or_more,
     "CompleteChatRequest.include_usage": include_usage,
     "CompleteChatRequest.tool_choice": tool_choice,
     "CompleteChatRequest.thinking": thinking,
@@ -215,6 +198,10 @@ FIELDS: Mapping[str, FieldRule] = {
     "Usage.reasoning_tokens": inline("completion_tokens_details", ("reasoning_tokens",)),
     "Model.create_time": renamed("created"),
     "ListModelsResponse.models": renamed("data"),
+    "CreateEmbeddingsRequest.input": embeddings.texts,
+    "CreateEmbeddingsResponse.embeddings": renamed("data"),
+    "CreateEmbeddingsResponse.usage": embeddings.usage,
+    "Embedding.values": embeddings.vector,
     "ImageOptions.format": images.response_format,
     "Image.data": renamed("b64_json"),
     "GenerateImagesResponse.images": renamed("data"),
@@ -257,6 +244,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "AudioPart": ("data",),
     "FunctionTool": ("name",),
     "ResponseFormat": ("type",),
+    "CreateEmbeddingsRequest": ("model", "input"),
     "GenerateImagesRequest": ("prompt",),
     "EditImagesRequest": ("prompt",),
     "CreateVideoRequest": ("prompt",),
@@ -280,6 +268,8 @@ ALWAYS: Mapping[str, Always] = {
     "Usage": lambda: {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
     "Model": lambda: {"id": "", "object": "model", "created": 0, "owned_by": ""},
     "ListModelsResponse": lambda: {"object": "list", "data": []},
+    "CreateEmbeddingsResponse": lambda: {"object": "list", "data": [], "model": ""},
+    "Embedding": lambda: {"object": "embedding", "index": 0, "embedding": []},
     "GenerateImagesResponse": lambda: {"created": 0, "data": []},
     "EditImagesResponse": lambda: {"created": 0, "data": []},
     "Video": videos.empty_video,
