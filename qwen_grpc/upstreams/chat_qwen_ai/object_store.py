@@ -4,30 +4,24 @@ The scheme is OSS's V4 as the site's own pages use it, Sep 2026: the payload is
 not signed, so a file of any size is streamed.
 """
 
-import asyncio
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import quote
 
-import httpx
-
-from qwen_grpc.errors import QwenError, UpstreamError, UpstreamIdleTimeout, UpstreamProtocol
+from qwen_grpc.errors import UpstreamError, UpstreamProtocol
 from qwen_grpc.upstreams.base import Upload
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
 from qwen_grpc.upstreams.http import Clocks, Origin, refused_status
+from qwen_grpc.upstreams.sending import IDLE_S, MAX_UPLOAD_S, sending
 
 SCHEME = "OSS4-HMAC-SHA256"
 PAYLOAD = "UNSIGNED-PAYLOAD"
 STORE_DOMAIN = ".aliyuncs.com"
-
-# A large file over a slow line; whether it moves at all is watched piece by piece.
-MAX_UPLOAD_S = 3600.0
-IDLE_S = 60.0
 
 _name = re.compile(r"[a-z0-9.-]{1,64}")
 
@@ -113,55 +107,16 @@ class ObjectStore(Origin):
     ) -> None:
         """Streams a file to its place. An error of `upload.chunks` comes out as it is."""
         headers = signed_headers(place, keys, upload.mime_type, now()) | {"content-length": str(upload.size_bytes)}
-        try:
-            async with asyncio.timeout(self._idle_s) as clock:
-                body = _Body(upload.chunks, clock, self._idle_s)
-                await self._sent(self._address(place), headers, body)
-        except TimeoutError as error:
-            raise UpstreamIdleTimeout(f"{self.name} took nothing of the file for {self._idle_s:g} s") from error
-
-    async def _sent(self, address: str, headers: dict[str, str], body: "_Body") -> None:
-        request = self.request("PUT", address, headers, body)
-        try:
-            async with self.exchange(request) as response:
-                if response.status_code >= 500:
-                    raise refused_status(self.name, response)
-                if response.status_code != 200:
-                    raise UpstreamError(f"{self.name} refused the file with {response.status_code}")
-        except QwenError as error:
-            raise body.failure or error from error
+        address = self._address(place)
+        async with sending(
+            self, upload.chunks, lambda body: self.request("PUT", address, headers, body), idle_s=self._idle_s
+        ) as response:
+            if response.status_code >= 500:
+                raise refused_status(self.name, response)
+            if response.status_code != 200:
+                raise UpstreamError(f"{self.name} refused the file with {response.status_code}")
 
     def _address(self, place: Place) -> str:
         if self._replaced:
             return f"{self.base_url}{place.resource}"
         return f"https://{place.bucket}.{place.endpoint}/{quote(place.path)}"
-
-
-class _Body(httpx.AsyncByteStream):
-    """The pieces of a file. Remembers why they ended early, and winds the clock of those who wait for the store.
-
-    While a piece is waited for, the caller is slow and not the store: the clock stands still.
-    """
-
-    def __init__(self, chunks: AsyncIterator[bytes], clock: asyncio.Timeout, idle_s: float) -> None:
-        self._chunks = chunks
-        self._clock = clock
-        self._idle_s = idle_s
-        self.failure: QwenError | None = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            self._clock.reschedule(None)
-            async for chunk in self._chunks:
-                self._wind()
-                yield chunk
-                self._clock.reschedule(None)
-        except QwenError as error:
-            self.failure = error
-            raise
-        finally:
-            self._wind()
-
-    def _wind(self) -> None:
-        if not self._clock.expired():
-            self._clock.reschedule(asyncio.get_running_loop().time() + self._idle_s)
