@@ -12,7 +12,7 @@ from qwen_grpc.simulator.dashscope.models import ChatModel
 from qwen_grpc.simulator.script import Sent
 
 FILE_ID = re.compile(r"fileid://([\w-]+)")
-DATA_URI = re.compile(r"data:(\w+)/([\w.+-]*)")
+DATA_URI = re.compile(r"data:\w+/([\w.+-]+)")
 # Where the address of a medium stands in a part, by the kind that the answer calls it.
 MEDIA = {
     "image_url": "image",
@@ -25,11 +25,12 @@ MEDIA = {
 MESSAGE_TOKENS = 5
 PROMPT_TOKENS = 3
 JSON_TOKENS = 2
+TOKEN_CHARACTERS = 4
 
 
 def tokens(text: str) -> int:
     """A token for every four characters begun, as on the other faces."""
-    return (len(text) + 3) // 4
+    return -(-len(text) // TOKEN_CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,9 @@ def text_of(content: object) -> str:
 
 def name_of(url: str, kind: str) -> str:
     """What to call a medium: the last part of its address, or its kind and type when it came as data."""
-    data = DATA_URI.match(url)
-    if data:
-        return f"{kind}.{data.group(2)}"
+    if url.startswith("data:"):
+        typed = DATA_URI.match(url)
+        return f"{kind}.{typed[1]}" if typed else kind
     return urlsplit(url).path.rpartition("/")[2] or kind
 
 

@@ -69,3 +69,19 @@ class DashScopeBehaviour(Switches):
     """Streams are written in pieces of so many bytes, which may cut a character in two; 0 writes chunk by chunk."""
     gzip: bool = False
     """Whole answers are compressed for callers that accept it."""
+    pending_polls: int = 1
+    """Polls that find a task still in the queue, where it can be cancelled."""
+    running_polls: int = 1
+    """Polls after those that find it running; the next one finds its end."""
+    task_qps: int = 0
+    """Polls of one account that are answered in a second; the service takes 20, and 0 takes any number."""
+    task_ttl_s: float = 86_400.0
+    """How long a task is known."""
+    result_ttl_s: float = 86_400.0
+    """How long the address of a picture or a video is good; a negative one makes addresses that have expired."""
+    video_bytes: int = 100_000
+    """The size of a made video."""
+    policy_ttl_s: float = 300.0
+    """How long an upload may take to begin; a negative one makes policies that have expired."""
+    upload_ttl_s: float = 172_800.0
+    """How long an uploaded resource can be used."""

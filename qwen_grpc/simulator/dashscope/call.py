@@ -82,6 +82,13 @@ class Call:
         value: str = self.request.headers.get(name, "")
         return value
 
+    def number(self, name: str, default: int) -> int:
+        """A positive number of the query."""
+        given: str = self.request.args.get(name, str(default))
+        if not given.isdecimal() or int(given) == 0:
+            raise faults.invalid(f"{name} must be a positive number")
+        return int(given)
+
     def enables(self, name: str) -> bool:
         """Whether a header of the service says `enable`."""
         return self.header(f"x-dashscope-{name}").lower() == "enable"

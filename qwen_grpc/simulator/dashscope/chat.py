@@ -9,11 +9,16 @@ from qwen_grpc.simulator.dashscope.asked import Asked
 from qwen_grpc.simulator.dashscope.call import Call, answering, cue
 from qwen_grpc.simulator.dashscope.checks import CHECKS
 from qwen_grpc.simulator.dashscope.compat import CompatVoice
+from qwen_grpc.simulator.dashscope.documents import sent_files
+from qwen_grpc.simulator.dashscope.embeddings import DIMENSIONS
 from qwen_grpc.simulator.dashscope.faults import FAULTS, Refused, invalid
+from qwen_grpc.simulator.dashscope.image_models import image_ids
 from qwen_grpc.simulator.dashscope.models import chat_model
 from qwen_grpc.simulator.dashscope.native import NativeVoice
 from qwen_grpc.simulator.dashscope.player import Playing
 from qwen_grpc.simulator.dashscope.script import SCENARIOS, Turn, natural
+from qwen_grpc.simulator.dashscope.uploads import check_url
+from qwen_grpc.simulator.dashscope.video_models import video_ids
 from qwen_grpc.simulator.replies import Answer
 from qwen_grpc.simulator.routes import Route
 
@@ -25,7 +30,7 @@ EVENT_STREAM = "text/event-stream"
 async def complete(call: Call) -> Answer | None:
     """A completion in the dialect of OpenAI."""
     body = call.body()
-    model = chat_model(call.behaviour, body.get("model"), frozenset())
+    model = chat_model(call.behaviour, body.get("model"), image_ids() | video_ids() | DIMENSIONS.keys())
     asked = Asked(model, _messages(body.get("messages")), body, stream=bool(body.get("stream")))
     return await _answer(call, asked)
 
@@ -67,10 +72,13 @@ async def _answer(call: Call, asked: Asked) -> Answer | None:
     limits.take(call, asked.model.id)
     for check in CHECKS:
         check(asked)
+    for _, url in asked.urls():
+        check_url(call, url, asked.model.id)
     if any(word in prompt for word in call.behaviour.moderated_words):
         raise Refused(faults.BAD_INPUT)
     scenario = chosen.scenario if chosen.scenario in SCENARIOS else _unplayed(chosen.scenario, asked)
-    turn = Turn(asked, prompt, chosen.count, call.behaviour.slow_s, f"call_{call.id.replace('-', '')[:24]}")
+    files = sent_files(call, asked.file_ids())
+    turn = Turn(asked, prompt, chosen.count, call.behaviour.slow_s, f"call_{call.id.replace('-', '')[:24]}", files)
     return await _play(call, turn, scenario)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 import msgspec
 from sanic import Request
 
+from qwen_grpc.simulator.dashscope.state import MediaTask
 from qwen_grpc.simulator.replies import Answer
 from qwen_grpc.simulator.routes import Route
 from qwen_grpc.simulator.state import Simulator
@@ -29,7 +31,30 @@ async def behaviour(simulator: Simulator, request: Request) -> Answer:
 async def record(simulator: Simulator, _request: Request) -> Answer:
     """What was done for whom, with keys masked: a person may have sent real ones by mistake."""
     dashscope = simulator.dashscope
-    return Answer({"completions": {masked(key): count for key, count in dashscope.completions.items()}})
+    return Answer(
+        {
+            "completions": _counted(dashscope.completions),
+            "pictures": _counted(dashscope.pictures),
+            "tasks": [_task(task) for task in dashscope.tasks.values()],
+            "uploads": list(dashscope.uploads),
+            "files": list(dashscope.files),
+        }
+    )
+
+
+def _counted(counter: Counter[str]) -> dict[str, int]:
+    return {masked(key): count for key, count in counter.items()}
+
+
+def _task(task: MediaTask) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "key": masked(task.key),
+        "model": task.model,
+        "scenario": task.scenario,
+        "polls": task.polls,
+        "cancelled": task.cancelled,
+    }
 
 
 def masked(key: str) -> str:

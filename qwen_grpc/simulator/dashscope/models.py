@@ -90,7 +90,6 @@ _RETIRED_ROWS: dict[str, tuple[int, int, Thinking, str, str]] = {
     "qwen-coder-turbo": (129_024, 8_192, "none", "t", ""),
     "qwen-math-turbo": (3_072, 3_072, "none", "t", ""),
 }
-EMBEDDINGS = ("text-embedding-v4", "text-embedding-v3")
 
 
 def catalogue() -> tuple[str, ...]:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from qwen_grpc.simulator.dashscope import faults
-from qwen_grpc.simulator.dashscope.asked import Asked, text_of
+from qwen_grpc.simulator.dashscope.asked import TOKEN_CHARACTERS, Asked, text_of, tokens
 from qwen_grpc.simulator.dashscope.faults import Fault
 from qwen_grpc.simulator.script import LONG_DELTAS, THOUGHTS, Hang, Pause, Reset, Sent, echoed, words
 
 FRAGMENT = 8
-TOKEN_CHARACTERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def filled(schema: dict[str, Any], text: str) -> Any:
             return text
 
 
-def thinking(turn: Turn) -> Iterator[Step]:
+def thinking(turn: Turn) -> Iterator[Thought]:
     """The thoughts, no longer than the budget."""
     thoughts = "".join(thought + "\n" for _, thought in THOUGHTS)
     budget = turn.asked.number("thinking_budget") or turn.asked.number("max_completion_tokens")
@@ -139,8 +138,8 @@ def room(turn: Turn) -> int | None:
     limits = [turn.asked.number("max_tokens")]
     total = turn.asked.number("max_completion_tokens")
     if total is not None:
-        thought = sum(len(step.text) for step in thinking(turn) if isinstance(step, Thought))
-        limits.append(max(0, total - (-(-thought // TOKEN_CHARACTERS) if turn.asked.thinks else 0)))
+        thoughts = "".join(piece.text for piece in thinking(turn)) if turn.asked.thinks else ""
+        limits.append(max(0, total - tokens(thoughts)))
     known = [limit for limit in limits if limit is not None]
     return min(known) * TOKEN_CHARACTERS if known else None
 
