@@ -23,7 +23,16 @@ from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES
 from qwen_grpc.upstreams.chat_qwen_ai.sizes import PIXELS, RATIOS
 from qwen_grpc.upstreams.fetcher import MAX_FETCHED
 from qwen_grpc.upstreams.kinds import MAX_BYTES, MAX_FILES, MIB
-from qwen_grpc.v1 import chat_pb2, chats_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2
+from qwen_grpc.v1 import (
+    chat_pb2,
+    chats_pb2,
+    embeddings_pb2,
+    files_pb2,
+    images_pb2,
+    models_pb2,
+    tokens_pb2,
+    videos_pb2,
+)
 from rest_shim.errors import REASONS
 from rest_shim.routes import ROUTES, shown
 from rest_shim.settings import ShimSettings
@@ -31,7 +40,7 @@ from rest_shim.stubs import CHANNEL_OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-CONTRACT = (models_pb2, chat_pb2, images_pb2, videos_pb2, chats_pb2, tokens_pb2, files_pb2)
+CONTRACT = (models_pb2, chat_pb2, images_pb2, videos_pb2, chats_pb2, tokens_pb2, files_pb2, embeddings_pb2)
 # Reasons that no class stands for, because the shim finds these failures itself.
 SHIM_FINDS = {"HEADERS_TOO_LARGE": "The request headers are over 16 KiB."}
 

@@ -59,7 +59,7 @@ def _are_floats(values: list[Any]) -> bool:
     if not set(map(type, values)) <= {int, float}:
         return False
     try:
-        struct.pack(f"{len(values)}f", *values)
+        struct.pack(f"<{len(values)}f", *values)
     except (struct.error, OverflowError):
         return False
     return True

@@ -111,6 +111,22 @@ class Bodies:
             conversation=self._made(chat_id=self.text, message_id=self.text),
         )  # fmt: skip
 
+    def embeddings_request(self) -> Json:
+        return self._object(
+            model=self.text, input=self._one(self.text, self._list(self.text), self._list(self.number)),
+            dimensions=self.number, user=self.text, encoding_format=self.word("float", "base64"),
+        )  # fmt: skip
+
+    def embeddings(self) -> Json:
+        counted = self._made(prompt_tokens=self.number, completion_tokens=self.number, total_tokens=self.number)
+        return self._object(object=self.word("list"), data=self._list(self.embedding), model=self.text, usage=counted)
+
+    def embedding(self) -> Json:
+        # Other numbers than these lose digits; this is the one thing that the law does not promise.
+        numbers = self._random.choices([0, 1, -2.5, 0.25, 2**-20, 3.0, 2**24, 2.0**127], k=self._random.randrange(4))
+        vector = self._random.choice([numbers, numbers, numbers, "AAAAPw==", [True], {}])
+        return {**self._object(object=self.word("embedding"), index=self.number), "embedding": vector}
+
     def choice(self) -> Json:
         return self._object(
             index=self.number, message=self.message, finish_reason=self.word("stop", "length", "tool_calls", "odd"),

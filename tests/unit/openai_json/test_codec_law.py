@@ -11,8 +11,9 @@ from google.protobuf.message_factory import GetMessageClass
 
 from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES, Codec, InvalidBody
 from qwen_grpc.openai_json.jsontext import dump, load
-from qwen_grpc.v1 import chat_pb2, chats_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2
+from qwen_grpc.v1 import chat_pb2, chats_pb2, embeddings_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2
 from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest, CompleteChatResponse, ContentPart
+from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse, Embedding
 
 ADDED: list[dict[str, Any]] = [
     {"id": "", "object": "chat.completion", "created": 0, "model": "", "choices": []},
@@ -23,8 +24,10 @@ ADDED: list[dict[str, Any]] = [
     {"token": "", "logprob": 0.0, "bytes": None, "top_logprobs": []},
     {"url": "", "title": "", "start_index": 0, "end_index": 0},
     {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+    {"object": "list", "data": [], "model": ""},
+    {"object": "embedding", "index": 0, "embedding": []},
 ]
-FILES = (chat_pb2, chats_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2)
+FILES = (chat_pb2, chats_pb2, embeddings_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2)
 
 
 def same(left: Any, right: Any) -> bool:
@@ -55,7 +58,12 @@ def there_and_back(codec: Codec, message_type: type[Message], body: Any) -> Any:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
     ("message_type", "make"),
-    [(CompleteChatRequest, Bodies.request), (ChatMessage, Bodies.message), (ContentPart, Bodies.part)],
+    [
+        (CompleteChatRequest, Bodies.request),
+        (ChatMessage, Bodies.message),
+        (ContentPart, Bodies.part),
+        (CreateEmbeddingsRequest, Bodies.embeddings_request),
+    ],
 )
 def test_any_request_is_written_as_it_was_read(
     message_type: type[Message], make: Callable[[Bodies], Any], seed: int
@@ -68,13 +76,32 @@ def test_any_request_is_written_as_it_was_read(
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_any_answer_is_written_as_it_was_read_but_for_required_members(seed: int) -> None:
+@pytest.mark.parametrize(
+    ("message_type", "make"),
+    [(CompleteChatResponse, Bodies.response), (CreateEmbeddingsResponse, Bodies.embeddings)],
+)
+def test_any_answer_is_written_as_it_was_read_but_for_required_members(
+    message_type: type[Message], make: Callable[[Bodies], Any], seed: int
+) -> None:
     bodies = Bodies(seed)
     for _ in range(3000):
-        body = load(dump(bodies.response()))
-        written = there_and_back(RESPONSES, CompleteChatResponse, body)
+        body = load(dump(make(bodies)))
+        written = there_and_back(RESPONSES, message_type, body)
         assert covers(written, body), f"{dump(body)!r}\nbecame\n{dump(written)!r}"
-        assert same(there_and_back(RESPONSES, CompleteChatResponse, written), written), dump(body)
+        assert same(there_and_back(RESPONSES, message_type, written), written), dump(body)
+
+
+def test_a_vector_keeps_32_bits_of_each_number() -> None:
+    body = {"object": "embedding", "index": 0, "embedding": [0.1, 1 / 3, -1e-3]}
+    written = there_and_back(RESPONSES, Embedding, body)["embedding"]
+    assert written == [0.10000000149011612, 0.3333333432674408, -0.0010000000474974513]
+
+
+@pytest.mark.parametrize("vector", ["AAAAPw==", [1e300], [True], [None], ["0.5"], [[0.5]], {}, None])
+def test_what_is_no_vector_of_floats_is_kept_as_it_came(vector: Any) -> None:
+    body = {"object": "embedding", "index": 0, "embedding": vector}
+    assert RESPONSES.read(Embedding, body).values == []
+    assert same(there_and_back(RESPONSES, Embedding, body), body)
 
 
 def test_any_value_may_stand_in_a_body() -> None:

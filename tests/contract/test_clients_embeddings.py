@@ -1,0 +1,68 @@
+"""Embeddings through foreign clients: the official openai package, and betterproto2 over grpclib."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from both_doors import Doors, open_doors
+from grpclib.client import Channel
+from grpclib.const import Status
+from openai import AsyncOpenAI, BadRequestError, NotFoundError
+from rich_errors import typed_failure
+from support import bearer, session
+from vectors_upstream import EMBEDDER, TALKER, THIRD, Vectors
+
+from qwen_grpc.credentials import pack
+from qwen_grpc.typed.qwen.v1 import CreateEmbeddingsRequest, EmbeddingsServiceStub
+
+WANTED = [[3.0, THIRD], [5.0, THIRD]]
+
+
+@pytest_asyncio.fixture
+async def doors() -> AsyncIterator[Doors]:
+    async with open_doors(Vectors()) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def client(doors: Doors) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{doors.http.base_url}/v1", api_key=pack(session())) as opened:
+        yield opened
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("format_", [{}, {"encoding_format": "float"}])
+async def test_the_openai_package_gets_vectors(client: AsyncOpenAI, format_: Any) -> None:
+    # Without a format it asks for base64 and decodes it.
+    made = await client.embeddings.create(model=EMBEDDER, input=["one", "three"], dimensions=2, **format_)
+    assert [item.embedding for item in made.data] == [pytest.approx(vector, rel=1e-7) for vector in WANTED]
+    assert [item.index for item in made.data] == [0, 1]
+    assert made.usage.to_dict() == {"prompt_tokens": 8, "total_tokens": 8}
+    assert (made.model, made.object, made.data[0].object) == (EMBEDDER, "list", "embedding")
+
+
+@pytest.mark.asyncio
+async def test_the_openai_package_gets_the_text_when_it_asks_for_base64(client: AsyncOpenAI) -> None:
+    made = await client.embeddings.create(model=EMBEDDER, input="one", dimensions=2, encoding_format="base64")
+    assert made.data[0].embedding == "AABAQKuqqj4="  # type: ignore[comparison-overlap]
+
+
+@pytest.mark.asyncio
+async def test_the_openai_package_is_told_what_is_wrong(client: AsyncOpenAI) -> None:
+    with pytest.raises(BadRequestError) as tokens:
+        await client.embeddings.create(model=EMBEDDER, input=[1, 2, 3])
+    with pytest.raises(NotFoundError) as talker:
+        await client.embeddings.create(model=TALKER, input="one")
+    assert (tokens.value.param, talker.value.code) == ("input", "model_not_found")
+
+
+@pytest.mark.asyncio
+async def test_the_typed_client_gets_vectors(doors: Doors) -> None:
+    async with Channel("127.0.0.1", doors.grpc_port) as channel:
+        stub = EmbeddingsServiceStub(channel, metadata=bearer())
+        request = CreateEmbeddingsRequest(model=EMBEDDER, input=["one", "three"], dimensions=2)
+        made = await stub.create_embeddings(request)
+        status, _ = await typed_failure(stub.create_embeddings(CreateEmbeddingsRequest(model=TALKER, input=["a"])))
+    assert [embedding.values for embedding in made.embeddings] == [pytest.approx(vector, rel=1e-7) for vector in WANTED]
+    assert status is Status.NOT_FOUND
