@@ -1,0 +1,1 @@
+"""What upstreams that speak OpenAI's chat dialect have in common: how a turn is opened, and how its chunks are read."""
