@@ -101,6 +101,15 @@ class Fetcher:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
             raise _failed("cannot be reached, or broke off") from error
 
+    async def check(self, text: str) -> None:
+        """Looks whether an address may be fetched, for somebody else who will. Raises `MediaUrlBlocked`."""
+        url = checked_url(text)
+        try:
+            async with asyncio.timeout(self._patience.first_s):
+                await self._network.checked(url.raw_host or "", url.port or PORTS[url.scheme])
+        except OSError as error:
+            raise _failed("cannot be found by its name") from error
+
     async def _fetched(self, response: httpcore.Response, url: URL, kind: str) -> Fetched:
         chunks = _bounded(response, kind)
         head = b""
@@ -171,7 +180,7 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Resolves once, checks every address, connects to the first that answers, and compares the peer."""
         failure: Exception = OSError("the name has no address")
-        for address in await self._checked(host, port):
+        for address in await self.checked(host, port):
             try:
                 stream = await self._connect(str(address), port)
             except (httpcore.NetworkError, OSError) as error:
@@ -183,7 +192,8 @@ class _CheckedNetwork(httpcore.AsyncNetworkBackend):
             return stream
         raise failure
 
-    async def _checked(self, host: str, port: int) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    async def checked(self, host: str, port: int) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+        """All addresses of a name, each of them public."""
         addresses = [ipaddress.ip_address(text) for text in await self._resolve(host, port)]
         if not all(is_public(address) for address in addresses):
             raise _blocked("its host has an address that is not public")
