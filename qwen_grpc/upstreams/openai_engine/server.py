@@ -1,0 +1,56 @@
+"""An engine's server: where it is, how it is called, and how its answers are read."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from qwen_grpc.credentials import Credentials
+from qwen_grpc.errors import UpstreamProtocol
+from qwen_grpc.openai_json.jsontext import load
+from qwen_grpc.upstreams.http import Clocks, Content, Origin
+from qwen_grpc.upstreams.openai_engine.refusals import refused
+from qwen_grpc.upstreams.openai_wire.turn import authorized
+
+# An engine may load a model, or read a long prompt, before it says anything.
+CLOCKS = Clocks(headers_s=300.0, first_event_s=300.0)
+MODELS = "/models"
+JSON = "application/json"
+MAX_DOCUMENT_BYTES = 64 << 20
+
+
+class EngineServer(Origin):
+    """The server behind a base URL of the operator's. No request may name another one."""
+
+    def __init__(self, name: str, base_url: str, clocks: Clocks | None = None) -> None:
+        super().__init__(base_url, clocks=clocks or CLOCKS)
+        self.name = name
+        self.place = f"{name} at {httpx.URL(self.base_url).netloc.decode()}"
+        self.root = self.base_url.removesuffix("/v1")
+
+    def authorized(self, credentials: Credentials) -> dict[str, str]:
+        """The header of a key; none for an engine that needs none."""
+        return authorized(credentials, self.name)
+
+    async def document(
+        self, method: str, path: str, credentials: Credentials, content: Content = None, content_type: str = JSON
+    ) -> Any:
+        """The JSON that the engine answers. Raises what its refusal means."""
+        headers = {**self.authorized(credentials), "accept": JSON}
+        if content is not None:
+            headers["content-type"] = content_type
+        async with self.accepted(self.request(method, path, headers, content)) as response:
+            body = await self.body(response, limit=MAX_DOCUMENT_BYTES)
+        try:
+            return load(body)
+        except ValueError as error:
+            raise UpstreamProtocol(f"{self.place} answered {method} {path} with something that is no JSON") from error
+
+    @asynccontextmanager
+    async def accepted(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """Sends a request; gives the response with its body unread, or raises what its refusal means."""
+        async with self.exchange(request) as response:
+            if not response.is_success:
+                raise refused(self.place, response, await self.body(response))
+            yield response
