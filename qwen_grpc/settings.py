@@ -1,6 +1,8 @@
 """What an operator can set, and how a bad value is reported."""
 
 import tomllib
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +22,9 @@ class Settings(BaseSettings):
 
     grpc_host: str = Field("127.0.0.1", description="Address that the gRPC server binds to.")
     grpc_port: int = Field(50051, ge=0, le=65535, description="Port of the gRPC server; 0 takes a free one.")
+    admin_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of the admin service, on loopback only; none opens none."
+    )
     qwen_base_url: str = Field(f"https://{CHAT_HOST}", pattern=r"^https?://", description=f"Origin of {CHAT_HOST}.")
     qwen_auth_url: str = Field(f"https://{AUTH_HOST}", pattern=r"^https?://", description="Origin of its sign-in host.")
     qwen_upload_url: str = Field("", pattern=r"^(https?://.*)?$", description="Origin of the object store, for tests.")
@@ -39,6 +44,27 @@ class BadSettings(Exception):
     """The start ends here; the message has one line for each bad value."""
 
 
+class Problems:
+    """Collects the lines of several `BadSettings`, so that all are told at once: `with problems: ...` for each step."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, *rest: object) -> bool:
+        if not isinstance(error, BadSettings):
+            return False
+        self._lines += str(error).splitlines()
+        return True
+
+    def settle(self) -> None:
+        """Raises `BadSettings` with all lines, if there are any."""
+        if self._lines:
+            raise BadSettings("\n".join(self._lines))
+
+
 class _FromFile(PydanticBaseSettingsSource):
     def __init__(self, kind: type[BaseSettings], values: dict[str, Any]) -> None:
         super().__init__(kind)
@@ -51,10 +77,10 @@ class _FromFile(PydanticBaseSettingsSource):
         return {name: value for name, value in self._values.items() if name in self.settings_cls.model_fields}
 
 
-def load(kind: type[T], file: dict[str, Any] | None = None, **flags: Any) -> T:
+def load(kind: type[T], file: dict[str, Any] | None = None, path: Path | None = None, **flags: Any) -> T:
     """Settings from, in order of weight: flags that are not None, environment, `.env`, file, defaults.
 
-    Raises `BadSettings`.
+    Raises `BadSettings`; `path` is what it calls the file.
     """
 
     class Loaded(kind):  # type: ignore[misc, valid-type]
@@ -68,27 +94,38 @@ def load(kind: type[T], file: dict[str, Any] | None = None, **flags: Any) -> T:
     try:
         loaded = Loaded(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        raise BadSettings("\n".join(_explained(part) for part in error.errors())) from None
+        raise BadSettings("\n".join(_explained(part, file or {}, path) for part in error.errors())) from None
     # Of the kind itself: a local class cannot be handed to worker processes.
     return kind.model_construct(**loaded.model_dump())
 
 
-def _explained(part: Any) -> str:
-    name = "_".join(map(str, part["loc"])).upper()
+def _explained(part: Any, file: dict[str, Any], path: Path | None) -> str:
+    name = "_".join(map(str, part["loc"]))
     expected = part["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     expected = expected.replace("String should match pattern", "a text that matches")
-    return f"{name}={str(part['input'])[:80]!r}: expected {expected}"
+    if path is not None and part["input"] is file.get(name):
+        return f"{path}: {name}: expected {expected}"
+    return f"{name.upper()}={str(part['input'])[:80]!r}: expected {expected}"
 
 
-def read_file(path: Path | None, kinds: tuple[type[BaseSettings], ...]) -> dict[str, Any]:
-    """A TOML file whose keys are setting names in small letters. Raises `BadSettings` for anything else."""
+def read_file(path: Path | None) -> dict[str, Any]:
+    """The content of a TOML file. Raises `BadSettings` for a file that is missing or no TOML."""
     if path is None:
         return {}
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadSettings(f"--config {path}: expected a readable TOML file ({error})") from None
-    known = {name for kind in kinds for name in kind.model_fields}
-    if unknown := sorted(values.keys() - known):
-        raise BadSettings(f"--config {path}: unknown {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
-    return values
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSettings(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadSettings(f"{path}: expected TOML: {error}") from None
+
+
+def check_names(path: Path | None, values: Iterable[str], known: Collection[str]) -> None:
+    """Raises `BadSettings` with a line for each name of a file that is not known."""
+    lines = []
+    for name in sorted(set(values) - set(known)):
+        near = get_close_matches(name.lower(), known, 1)
+        hint = f"did you mean {near[0]}?" if near else "expected a setting or a table (docs/configuration.md)"
+        lines.append(f"{path}: {name[:32]}: there is no such key; {hint}")
+    if lines:
+        raise BadSettings("\n".join(lines))

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -61,10 +62,12 @@ class Door:
 
 
 @asynccontextmanager
-async def listening(app: Sanic[Any, Any], sock: socket.socket) -> AsyncIterator[Door]:
-    """Serves the application on a bound socket, in the running loop."""
+async def listening(
+    app: Sanic[Any, Any], sock: socket.socket, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Door]:
+    """Serves the application on a bound socket, in the running loop; without `tls` in clear."""
     server = await app.create_server(
-        sock=sock, backlog=BACKLOG, return_asyncio_server=True, access_log=False, protocol=Connection
+        sock=sock, ssl=tls, backlog=BACKLOG, return_asyncio_server=True, access_log=False, protocol=Connection
     )
     assert server is not None
     await server.startup()

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
+from qwen_grpc.cli.source import Source
 from qwen_grpc.credentials import WebSession, describe, read_bearer
 from qwen_grpc.errors import QwenError
-from qwen_grpc.settings import BadSettings, Settings, load, read_file
+from qwen_grpc.settings import BadSettings, Settings
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
 from rest_shim.door import bound_socket
-from rest_shim.settings import ShimSettings
 
 CREDENTIAL_VARIABLE = "QWEN_TOKEN"
 
@@ -41,10 +41,11 @@ def doctor(config: Annotated[Path | None, typer.Option("--config", help="TOML fi
 
 async def _examine(config: Path | None) -> list[Finding]:
     try:
-        file = read_file(config, (Settings, ShimSettings))
-        settings, shim = load(Settings, file), load(ShimSettings, file)
+        loaded = Source(config).load()
     except BadSettings as error:
         return [Finding(good=False, what="settings", advice=str(error))]
+    settings, shim = loaded.settings, loaded.shim
+    assert shim is not None
     ports = [_port("PORT", shim.host, shim.port), _port("GRPC_PORT", settings.grpc_host, settings.grpc_port)]
     asked = [finding async for finding in _ask(settings)]
     return [Finding(good=True, what="settings are valid"), *ports, *asked]

@@ -2,27 +2,84 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from qwen_grpc.cli.running import Stop, say, settle_memory
+from qwen_grpc.cli.source import Loaded, Source
+from qwen_grpc.cli.watching import watching
+from qwen_grpc.configuration import Configuration, TlsConfig
 from qwen_grpc.logs import configure
 from qwen_grpc.server import LAST_WORDS_S, Server, serving
 from qwen_grpc.settings import BadSettings, Settings
+from qwen_grpc.tls import BadCertificates, GrpcTls, read_certificates
 from rest_shim.app import build
 from rest_shim.door import Door, bound_socket, listening
 from rest_shim.settings import ShimSettings
+from rest_shim.tls import DoorTls, server_context
+
+
+class Tls:
+    """The certificates of both doors."""
+
+    def __init__(self, config: TlsConfig) -> None:
+        with _told():
+            self.grpc = GrpcTls(read_certificates(*_files(config)))
+            self.rest = DoorTls(*_files(config))
+        self._asks_clients = bool(config.client_ca)
+
+    def read(self, config: TlsConfig | None) -> Callable[[], None]:
+        """Reads the files anew; calling what this returns puts them into force. Raises `BadSettings`.
+
+        Nothing is read that needs a restart: other ports, or to ask clients
+        for certificates or not.
+        """
+        if config is None or bool(config.client_ca) != self._asks_clients:
+            return lambda: None
+        with _told():
+            certificates, context = read_certificates(*_files(config)), server_context(*_files(config))
+
+        def use() -> None:
+            self.grpc.use(certificates)
+            self.rest.use(context)
+
+        return use
+
+
+def _files(config: TlsConfig) -> tuple[str, str, str]:
+    return config.certificate, config.key, config.client_ca
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Files were checked before; that they changed since is told as any other bad value."""
+    try:
+        yield
+    except (BadCertificates, OSError) as error:
+        raise BadSettings(f"tls: {error}") from None
 
 
 @dataclass
 class Gateway:
-    """An open gateway. `rest` is None when only gRPC is served."""
+    """An open gateway. `rest` is None when only gRPC is served, `tls` when both doors speak in clear."""
 
     server: Server
     settings: Settings
     grpc_port: int
     rest: Door | None
+    tls: Tls | None
+
+    async def swap(self, configuration: Configuration) -> None:
+        """New calls follow this configuration, new connections its certificates; what runs goes on as it began.
+
+        Raises `BadSettings`, or what opening an upstream raises, and then
+        nothing has changed.
+        """
+        use = self.tls.read(configuration.tls) if self.tls is not None else None
+        await self.server.swap(configuration)
+        if use is not None:
+            use()
 
     async def drain(self) -> None:
         """Ends both doors together: nothing new, running calls get their time, then a proper end."""
@@ -35,17 +92,22 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(
-    settings: Settings, shim: ShimSettings | None, *, reuse_port: bool = False
+    settings: Settings,
+    shim: ShimSettings | None,
+    configuration: Configuration | None = None,
+    *,
+    reuse_port: bool = False,
 ) -> AsyncIterator[Gateway]:
     """Both doors, listening. Raises `BadSettings` when a port cannot be had."""
-    async with serving(settings, reuse_port=reuse_port) as server:
-        grpc_port = await server.listen()
+    tls = Tls(configuration.tls) if configuration is not None and configuration.tls is not None else None
+    async with serving(settings, configuration, reuse_port=reuse_port) as server:
+        grpc_port = await server.listen(tls.grpc.credentials if tls else None)
         if shim is None:
-            yield Gateway(server, settings, grpc_port, None)
+            yield Gateway(server, settings, grpc_port, None, tls)
             return
         sock = _socket(shim, reuse_port=reuse_port)
-        async with listening(build(shim, server.channel), sock) as door:
-            yield Gateway(server, settings, grpc_port, door)
+        async with listening(build(shim, server.channel), sock, tls.rest.context if tls else None) as door:
+            yield Gateway(server, settings, grpc_port, door, tls)
 
 
 def _socket(shim: ShimSettings, *, reuse_port: bool) -> socket.socket:
@@ -55,12 +117,16 @@ def _socket(shim: ShimSettings, *, reuse_port: bool) -> socket.socket:
         raise BadSettings(f"PORT: cannot listen on {shim.host}:{shim.port}: {error.strerror}") from error
 
 
-async def run_gateway(settings: Settings, shim: ShimSettings | None, *, reuse_port: bool = False) -> None:
+async def run_gateway(loaded: Loaded, source: Source, *, reuse_port: bool = False) -> None:
     """Serves until a signal, then drains."""
+    settings, shim = loaded.settings, loaded.shim
     configure(settings.log_level, settings.log_format)
     # Before anybody is told that we are ready, and may send a signal.
     stop = Stop()
-    async with open_gateway(settings, shim, reuse_port=reuse_port) as opened:
+    async with (
+        open_gateway(settings, shim, loaded.configuration, reuse_port=reuse_port) as opened,
+        watching(source, loaded, lambda fresh: opened.swap(fresh.configuration)),
+    ):
         for line in _ready_lines(opened, shim):
             say(line)
         settle_memory()
@@ -71,10 +137,14 @@ async def run_gateway(settings: Settings, shim: ShimSettings | None, *, reuse_po
 
 def _ready_lines(opened: Gateway, shim: ShimSettings | None) -> list[str]:
     """What listens where."""
-    lines, hosts = [f"gRPC listens on {opened.settings.grpc_host}:{opened.grpc_port}"], [opened.settings.grpc_host]
+    grpc, rest = ("gRPC listens with TLS on", "https") if opened.tls else ("gRPC listens on", "http")
+    lines, hosts = [f"{grpc} {opened.settings.grpc_host}:{opened.grpc_port}"], [opened.settings.grpc_host]
     if shim is not None and opened.rest is not None:
-        lines.append(f"REST listens on http://{shim.host}:{opened.rest.port}")
+        lines.append(f"REST listens on {rest}://{shim.host}:{opened.rest.port}")
         hosts.append(shim.host)
-    if any(host not in ("127.0.0.1", "localhost", "::1") for host in hosts):
-        lines.append("warning: a port is open beyond this machine and speaks without TLS; put a TLS proxy before it")
+    if opened.tls is None and any(host not in ("127.0.0.1", "localhost", "::1") for host in hosts):
+        lines.append(
+            "warning: a port is open beyond this machine and speaks without TLS; "
+            "give the configuration a [tls] table, or put a TLS proxy before it"
+        )
     return lines

@@ -8,11 +8,12 @@ import typer
 from qwen_grpc.cli.gateway import run_gateway
 from qwen_grpc.cli.reload import watch
 from qwen_grpc.cli.running import fail, run
+from qwen_grpc.cli.source import Source
+from qwen_grpc.cli.watching import ignore_hangups
 from qwen_grpc.cli.workers import supervise
-from qwen_grpc.settings import BadSettings, Settings, load, read_file
-from rest_shim.settings import ShimSettings
+from qwen_grpc.settings import BadSettings
 
-Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings, upstreams, aliases, keys, TLS.")]
 
 
 def serve(
@@ -29,13 +30,15 @@ def serve(
     if reload:
         watch()
         return
+    flags, shim_flags = {"grpc_host": grpc_host, "grpc_port": grpc_port}, {"host": host, "port": port}
+    source = Source(config, flags, shim_flags, rest=not no_rest)
+    if config is not None:
+        ignore_hangups()
     try:
-        file = read_file(config, (Settings, ShimSettings))
-        settings = load(Settings, file, grpc_host=grpc_host, grpc_port=grpc_port)
-        shim = None if no_rest else load(ShimSettings, file, host=host, port=port)
+        loaded = source.load()
     except BadSettings as error:
         fail(str(error))
     if workers > 1:
-        supervise(settings, shim, workers)
+        supervise(loaded, source, workers)
     else:
-        run(run_gateway(settings, shim))
+        run(run_gateway(loaded, source))

@@ -1,32 +1,33 @@
 """Several processes that share the ports: spawned, with SO_REUSEPORT."""
 
 import multiprocessing
+import os
 import signal
 import socket
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
-import uvloop
-
 from qwen_grpc.cli.gateway import run_gateway
-from qwen_grpc.cli.running import fail
-from qwen_grpc.settings import Settings
+from qwen_grpc.cli.running import fail, run
+from qwen_grpc.cli.source import Loaded, Source
+from qwen_grpc.settings import BadSettings
 from rest_shim.door import bound_socket
-from rest_shim.settings import ShimSettings
 
 
-def supervise(settings: Settings, shim: ShimSettings | None, count: int) -> None:
+def supervise(loaded: Loaded, source: Source, count: int) -> None:
     """Runs workers until a signal; a worker that dies ends all of them, with its exit code."""
-    grpc_hold = _reserve("GRPC_PORT", settings.grpc_host, settings.grpc_port)
-    settings = settings.model_copy(update={"grpc_port": grpc_hold.getsockname()[1]})
-    holds = [grpc_hold]
+    settings, shim = loaded.settings, loaded.shim
+    holds = [_reserve("GRPC_PORT", settings.grpc_host, settings.grpc_port)]
     if shim is not None:
         holds.append(_reserve("PORT", shim.host, shim.port))
-        shim = shim.model_copy(update={"port": holds[1].getsockname()[1]})
+    source = source.on_ports(*(hold.getsockname()[1] for hold in holds))
     spawn = multiprocessing.get_context("spawn")
-    workers: list[BaseProcess] = [spawn.Process(target=_work, args=(settings, shim)) for _ in range(count)]
+    workers: list[BaseProcess] = [spawn.Process(target=_work, args=(source,)) for _ in range(count)]
     for worker in workers:
         worker.start()
+    if source.path is not None:
+        signal.signal(signal.SIGHUP, lambda *_: _pass_on(signal.SIGHUP, workers))
     raise SystemExit(_watch(workers))
 
 
@@ -40,8 +41,19 @@ def _reserve(name: str, host: str, port: int) -> socket.socket:
         fail(f"{name}: cannot listen on {host}:{port}: {error.strerror}")
 
 
-def _work(settings: Settings, shim: ShimSettings | None) -> None:
-    uvloop.run(run_gateway(settings, shim, reuse_port=True))
+def _work(source: Source) -> None:
+    # Each worker reads the file itself: secrets are not handed from process to process.
+    try:
+        loaded = source.load()
+    except BadSettings as error:
+        fail(str(error))
+    run(run_gateway(loaded, source, reuse_port=True))
+
+
+def _pass_on(number: signal.Signals, workers: Sequence[BaseProcess]) -> None:
+    for worker in workers:
+        if worker.is_alive() and worker.pid is not None:
+            os.kill(worker.pid, number)
 
 
 def _watch(workers: list[BaseProcess]) -> int:
@@ -50,9 +62,7 @@ def _watch(workers: list[BaseProcess]) -> int:
     def end_all(*_: object) -> None:
         nonlocal asked
         asked = True
-        for worker in workers:
-            if worker.is_alive():
-                worker.terminate()
+        _pass_on(signal.SIGTERM, workers)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end_all)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_grpc.settings import BadSettings, Settings, load, read_file
+from qwen_grpc.settings import BadSettings, Problems, Settings, check_names, load, read_file
 from rest_shim.settings import ShimSettings
 
 pytestmark = pytest.mark.usefixtures("nowhere")
@@ -112,26 +112,57 @@ def test_every_bad_value_has_a_line_and_a_long_one_is_cut() -> None:
     ]
 
 
+def test_a_bad_value_of_a_file_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QWEN_DRAIN", "-1")
+    with pytest.raises(BadSettings) as failure:
+        load(Settings, {"grpc_port": "x", "qwen_drain": -2}, Path("gateway.toml"))
+    assert str(failure.value).splitlines() == [
+        "gateway.toml: grpc_port: expected a valid integer, unable to parse string as an integer",
+        "QWEN_DRAIN='-1': expected greater than or equal to 0",
+    ]
+
+
 def test_a_file_is_toml(tmp_path: Path) -> None:
     path = tmp_path / "gateway.toml"
     path.write_text('grpc_host = "ü"\nport = 0\n', encoding="utf-8")
-    assert read_file(path, (Settings, ShimSettings)) == {"grpc_host": "ü", "port": 0}
-    assert read_file(None, (Settings,)) == {}
+    assert read_file(path) == {"grpc_host": "ü", "port": 0}
+    assert read_file(None) == {}
 
 
-def test_a_file_holds_settings_only(tmp_path: Path) -> None:
-    path = tmp_path / "gateway.toml"
-    path.write_text("port = 0\nprot = 1\nGRPC_PORT = 2\n", encoding="utf-8")
+def test_every_unknown_name_of_a_file_has_a_line() -> None:
     with pytest.raises(BadSettings) as failure:
-        read_file(path, (ShimSettings,))
-    known = ", ".join(sorted(ShimSettings.model_fields))
-    assert str(failure.value) == f"--config {path}: unknown GRPC_PORT, prot; expected some of {known}"
+        check_names(Path("gateway.toml"), ["port", "prot", "GRPC_PORT", "x" * 40], ShimSettings.model_fields.keys())
+    assert str(failure.value).splitlines() == [
+        "gateway.toml: GRPC_PORT: there is no such key; did you mean port?",
+        "gateway.toml: prot: there is no such key; did you mean port?",
+        f"gateway.toml: {'x' * 32}: there is no such key; expected a setting or a table (docs/configuration.md)",
+    ]
 
 
-@pytest.mark.parametrize("content", [None, b"port = ", b"\xff", b"port: 0"])
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"port = ", "expected TOML: Invalid value (at end of document)"),
+        (b"a = 1\nport: 0", "expected TOML: Expected '=' after a key in a key/value pair (at line 2, column 5)"),
+        (b"[keys.a]\n[keys.a]", "expected TOML: Cannot declare ('keys', 'a') twice (at line 2, column 8)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "gateway.toml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(BadSettings, match=rf"^--config {path}: expected a readable TOML file \("):
-        read_file(path, (Settings,))
+    with pytest.raises(BadSettings) as failure:
+        read_file(path)
+    assert str(failure.value) == f"{path}: {said}"
+
+
+def test_the_lines_of_several_steps_are_told_together() -> None:
+    problems = Problems()
+    for line in ("one", "two\nthree"):
+        with problems:
+            raise BadSettings(line)
+    with pytest.raises(BadSettings, match=r"\Aone\ntwo\nthree\Z"):
+        problems.settle()
+    with pytest.raises(KeyError), problems:
+        raise KeyError
