@@ -27,7 +27,7 @@ def load(text: str | bytes) -> Any:
         return _load_surrogates(text, str(error))
 
 
-def load_object(text: str) -> JsonObject:
+def load_object(text: str | bytes) -> JsonObject:
     """The object of a JSON text; `ValueError` if it is text of anything else."""
     value = load(text)
     if type(value) is not dict:
