@@ -65,10 +65,13 @@ def notice(text: str) -> None:
     call.facts["notice"] = f"{call.facts['notice']}; {text}" if "notice" in call.facts else text
 
 
-async def announce(context: Context, *, model: str, upstream: str) -> None:
-    """Tells client and log which model at which upstream answers; sends the initial metadata."""
+async def announce(context: Context, *, model: str, upstream: str, attempts: str = "") -> None:
+    """Tells client and log which model at which upstream answers; sends the initial metadata.
+
+    `attempts` are the ones that failed before.
+    """
     call = _current.get()
-    call.facts |= {"model": model, "upstream": upstream}
+    call.facts |= {"model": model, "upstream": upstream} | ({"attempts": attempts} if attempts else {})
     told = [(REQUEST_ID, call.request_id), ("x-qwen-model", model), ("x-qwen-upstream", upstream)]
     told += [(f"x-qwen-{name}", call.facts[name]) for name in ("attempts", "notice") if name in call.facts]
     await context.send_initial_metadata(tuple(told))

@@ -11,6 +11,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
+from qwen_grpc.assembly import builder
+from qwen_grpc.configuration import Configuration
 from qwen_grpc.inprocess import InProcessChannel
 from qwen_grpc.interceptors.admission import Admission
 from qwen_grpc.interceptors.around import Around
@@ -19,6 +21,9 @@ from qwen_grpc.interceptors.limits import Limit, default_deadline
 from qwen_grpc.interceptors.observe import observe
 from qwen_grpc.interceptors.translate_errors import translate_errors
 from qwen_grpc.ledger import Files, Jobs, Ledger
+from qwen_grpc.routing.fleet import Fleet
+from qwen_grpc.routing.router import Router
+from qwen_grpc.services.admin import AdminService
 from qwen_grpc.services.chat import ChatService
 from qwen_grpc.services.chats import ChatsService
 from qwen_grpc.services.embeddings import EmbeddingsService
@@ -31,10 +36,9 @@ from qwen_grpc.services.owners import Owners
 from qwen_grpc.services.tokens import TokensService
 from qwen_grpc.services.videos import VideosService
 from qwen_grpc.settings import BadSettings, Settings
-from qwen_grpc.upstreams.base import Upstreams
-from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Keeping, ObjectStore, Site
 from qwen_grpc.upstreams.fetcher import Fetcher
 from qwen_grpc.v1 import (
+    admin_pb2_grpc,
     chat_pb2_grpc,
     chats_pb2_grpc,
     embeddings_pb2_grpc,
@@ -46,6 +50,7 @@ from qwen_grpc.v1 import (
 )
 
 MIB = 1 << 20
+LOOPBACK = "127.0.0.1"
 # What a call that was cut gets to send its status.
 LAST_WORDS_S = 1.0
 # Clips that begin with a picture are looked at more often, as the site's own pages do (every 3 s instead of 10).
@@ -83,21 +88,21 @@ SERVED = tuple(f"qwen.v1.{name}Service" for name in NAMES)
 class Services:
     """One servicer for each proto file, and what they share."""
 
-    def __init__(self, upstreams: Upstreams, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, router: Router, settings: Settings, ledger: Ledger) -> None:
         owners, files = Owners(ledger), Files(ledger)
         media = Media(owners, files, Fetcher() if settings.qwen_fetch_media else None)
         cadence = Cadence(settings.qwen_video_poll, settings.qwen_video_poll * PICTURE_SHARE)
-        self._videos = VideosService(upstreams, owners, Jobs(ledger), media, cadence)
+        self._videos = VideosService(router, owners, Jobs(ledger), media, cadence)
         self._health = health.HealthServicer()
         self._servicers: tuple[tuple[Callable[[Any, Any], None], Any], ...] = (
-            (models_pb2_grpc.add_ModelsServiceServicer_to_server, ModelsService(upstreams)),
-            (chat_pb2_grpc.add_ChatServiceServicer_to_server, ChatService(upstreams, media)),
-            (images_pb2_grpc.add_ImagesServiceServicer_to_server, ImagesService(upstreams, media)),
+            (models_pb2_grpc.add_ModelsServiceServicer_to_server, ModelsService(router)),
+            (chat_pb2_grpc.add_ChatServiceServicer_to_server, ChatService(router, media)),
+            (images_pb2_grpc.add_ImagesServiceServicer_to_server, ImagesService(router, media)),
             (videos_pb2_grpc.add_VideosServiceServicer_to_server, self._videos),
-            (chats_pb2_grpc.add_ChatsServiceServicer_to_server, ChatsService(upstreams)),
-            (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensService(upstreams)),
-            (files_pb2_grpc.add_FilesServiceServicer_to_server, FilesService(upstreams, owners, files)),
-            (embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server, EmbeddingsService(upstreams)),
+            (chats_pb2_grpc.add_ChatsServiceServicer_to_server, ChatsService(router)),
+            (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensService(router)),
+            (files_pb2_grpc.add_FilesServiceServicer_to_server, FilesService(router, owners, files)),
+            (embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server, EmbeddingsService(router)),
             (health_pb2_grpc.add_HealthServicer_to_server, self._health),
         )
 
@@ -120,15 +125,41 @@ class Services:
         await self._videos.close()
 
 
+class AdminDoor:
+    """The admin service on a port of its own, which nobody beyond this machine reaches."""
+
+    def __init__(self, router: Router) -> None:
+        self._grpc = grpc.aio.server(interceptors=[Around(observe, translate_errors)])
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(router), self._grpc)
+
+    async def listen(self, port: int) -> int:
+        """Opens the port and returns its number. Raises `BadSettings` when it cannot be had."""
+        try:
+            found = self._grpc.add_insecure_port(f"{LOOPBACK}:{port}")
+        except RuntimeError:
+            found = 0
+        if not found:
+            raise BadSettings(f"ADMIN_PORT: cannot listen on {LOOPBACK}:{port}: it is taken")
+        await self._grpc.start()
+        return found
+
+    async def close(self) -> None:
+        """Ends it at once: its calls are short and change nothing."""
+        await self._grpc.stop(None)
+
+
 class Server:
     """The services on an in-process channel, and on a gRPC port once `listen` was called."""
 
-    def __init__(self, upstreams: Upstreams, settings: Settings, ledger: Ledger, *, reuse_port: bool = False) -> None:
+    def __init__(self, fleet: Fleet, settings: Settings, ledger: Ledger, *, reuse_port: bool = False) -> None:
+        self._fleet = fleet
         self._drain = Drain()
         self._settings = settings
-        self._services = Services(upstreams, settings, ledger)
+        self._services = Services(fleet.router, settings, ledger)
         interceptors = self._interceptors(settings, self._drain)
         options = OPTIONS | {"grpc.so_reuseport": int(reuse_port)}
+        self._admin = AdminDoor(fleet.router)
+        self.admin_port: int | None = None
         self._grpc = grpc.aio.server(interceptors=interceptors, options=list(options.items()))
         self.channel = InProcessChannel(interceptors)
         for way_in in (self._grpc, self.channel):
@@ -145,17 +176,23 @@ class Server:
         """Reports healthy; the in-process channel works from now on."""
         await self._services.start()
 
-    async def listen(self) -> int:
+    async def listen(self, tls: grpc.ServerCredentials | None = None) -> int:
         """Opens the gRPC port and returns its number. Raises `BadSettings` when it cannot be had."""
         address = f"{self._settings.grpc_host}:{self._settings.grpc_port}"
         try:
-            port = self._grpc.add_insecure_port(address)
+            port = self._grpc.add_secure_port(address, tls) if tls else self._grpc.add_insecure_port(address)
         except RuntimeError:
             port = 0
         if not port:
             raise BadSettings(f"GRPC_PORT: cannot listen on {address}: it is taken, or not an address of this machine")
         await self._grpc.start()
+        if self._settings.admin_port is not None:
+            self.admin_port = await self._admin.listen(self._settings.admin_port)
         return port
+
+    async def swap(self, configuration: Configuration) -> None:
+        """Puts another configuration into force; see `Fleet.swap`."""
+        await self._fleet.swap(configuration)
 
     async def drain(self, grace_s: float) -> None:
         """Reports NOT_SERVING, refuses new calls, gives running ones `grace_s` seconds, then ends them properly.
@@ -171,18 +208,19 @@ class Server:
         finally:
             timer.cancel()
         await self._services.close()
+        await self._admin.close()
         # Closed last: until then a new call learns from the drain why it is refused.
         await self.channel.close(LAST_WORDS_S)
 
 
 @asynccontextmanager
-async def serving(settings: Settings, *, reuse_port: bool = False) -> AsyncIterator[Server]:
-    """A started server with its upstreams; on leaving, running calls have been drained."""
-    site = Site(settings.qwen_base_url, settings.qwen_auth_url)
-    keeping = Keeping(settings.model_cache_duration, settings.qwen_chat_idle, settings.qwen_keep_chats)
-    store = ObjectStore(settings.qwen_upload_url)
-    async with Ledger(settings.qwen_ledger) as ledger, ChatQwenAi(site, keeping, store) as web:
-        server = Server(Upstreams([web]), settings, ledger, reuse_port=reuse_port)
+async def serving(
+    settings: Settings, configuration: Configuration | None = None, *, reuse_port: bool = False
+) -> AsyncIterator[Server]:
+    """A started server with the upstreams of the configuration; on leaving, running calls have been drained."""
+    async with Ledger(settings.qwen_ledger) as ledger, Fleet(builder(settings)) as fleet:
+        await fleet.swap(configuration or Configuration.model_validate({"upstreams": {"web": {"kind": "chat_qwen_ai"}}}))
+        server = Server(fleet, settings, ledger, reuse_port=reuse_port)
         await server.start()
         try:
             yield server

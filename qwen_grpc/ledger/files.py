@@ -17,6 +17,7 @@ class FileEntry:
     id: str
     owner: str
     upstream: str
+    lane: str
     upstream_id: str
     kind: str
     url: str

@@ -35,10 +35,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a caller asks for. `request_id` is empty when the caller gave none; `request_hash` tells requests apart."""
+    """What a caller asks for, and the lane that it takes.
+
+    `request_id` is empty when the caller gave none; `request_hash` tells requests apart.
+    """
 
     owner: str
     upstream: str
+    lane: str
     model: str
     prompt: str
     size: str
@@ -57,6 +61,7 @@ class Job:
     state: State
     revision: int
     upstream: str
+    lane: str
     task_id: str
     model: str
     prompt: str
@@ -139,8 +144,8 @@ class Jobs:
 def _insert(db: sqlite3.Connection, wanted: Wanted, now: float) -> Job:
     job = Job(
         id=f"video_{uuid.uuid4().hex}", owner=wanted.owner, request_id=wanted.request_id,
-        request_hash=wanted.request_hash, state=State.INTENT, revision=1, upstream=wanted.upstream, task_id="",
-        model=wanted.model, prompt=wanted.prompt, size=wanted.size, url="", reason="", message="",
+        request_hash=wanted.request_hash, state=State.INTENT, revision=1, upstream=wanted.upstream, lane=wanted.lane,
+        task_id="", model=wanted.model, prompt=wanted.prompt, size=wanted.size, url="", reason="", message="",
         created_at=now, completed_at=None, expires_at=None,
     )  # fmt: skip
     values = [getattr(job, name) for name in Job.__slots__]

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from qwen_grpc.errors import StateStoreUnavailable
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 
 # One statement list per schema version; a file is brought up from its own version.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -34,6 +34,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             size_bytes INTEGER NOT NULL, purpose TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL NOT NULL
         ) STRICT""",
         "CREATE INDEX files_by_owner ON files (owner, created_at)",
+    ),
+    (
+        "ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE files ADD COLUMN lane TEXT NOT NULL DEFAULT ''",
     ),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qwen_grpc.credentials import ApiKey, Credentials, WebSession, missing
-from qwen_grpc.errors import AccessDenied, NotFound, QwenError, TokenMalformed, Unsupported
+from qwen_grpc.errors import AccessDenied, QwenError, TokenMalformed, Unsupported
 from qwen_grpc.gateway_keys import PREFIX
 from qwen_grpc.routing.lanes import Lane
 from qwen_grpc.routing.snapshot import Entry, GatewayKey, Snapshot, matches
@@ -51,6 +51,18 @@ class Caller:
             raise self._refusal()
         return found
 
+    def visible(self) -> list[tuple[Entry, Credentials | None]]:
+        """The upstreams whose models are shown, and what they are asked with.
+
+        Who brings no credential sees, besides what is open to anybody, what
+        they could use with a credential of their own.
+        """
+        shown: list[tuple[Entry, Credentials | None]]
+        shown = [(access.entry, access.lanes[0].credentials) for access in self.open()]
+        if self.credentials is None:
+            shown += [(entry, None) for entry in self.snapshot.entries if not entry.lanes]
+        return shown
+
     def _own(self) -> Iterator[Access]:
         if self.credentials is None or self.key is not None:
             return
@@ -85,13 +97,13 @@ class Caller:
         raise self._refusal()
 
     def lane(self, upstream: str, label: str) -> Lane:
-        """The lane that something was made by, to come back to it. Raises `NotFound` when it is gone."""
+        """The lane that something was made by, to come back to it. Raises `AccessDenied` when it is gone."""
         for access in self.open():
             for lane in access.lanes:
                 # Rows from before there were labels have the realm instead.
                 if label == lane.label or (lane.own and upstream == lane.upstream.realm):
                     return lane
-        raise NotFound("the account that this was made with is no longer in use here")
+        raise AccessDenied("the account that this was made with is no longer in use here")
 
 
 def _looks(credentials: Credentials) -> str:

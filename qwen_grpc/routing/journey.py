@@ -1,7 +1,7 @@
 """A call on its way: which lane it takes, what a failure does to it, and where it goes on."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import inf
 from types import TracebackType
@@ -18,10 +18,10 @@ from qwen_grpc.errors import (
     UpstreamCredentialInvalid,
 )
 from qwen_grpc.routing.affinity import Affinity
+from qwen_grpc.routing.candidates import Candidate
 from qwen_grpc.routing.health import seconds_until
 from qwen_grpc.routing.lanes import Lane, Need, Stop, Use
 from qwen_grpc.routing.reactions import Onward, onward_from
-from qwen_grpc.routing.router import Candidate
 from qwen_grpc.routing.snapshot import Entry, GatewayKey
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
@@ -41,7 +41,6 @@ class Wish:
     """
 
     use: Use
-    key: GatewayKey | None = None
     only: str = ""
     thread: str = ""
 
@@ -61,8 +60,11 @@ class Journey:
     Lanes are tried once each. What was tried is in `trail`, and in the error.
     """
 
-    def __init__(self, candidates: AsyncIterator[Candidate], wish: Wish, affinity: Affinity) -> None:
+    def __init__(
+        self, candidates: AsyncIterator[Candidate], wish: Wish, key: GatewayKey | None, affinity: Affinity
+    ) -> None:
         self.wish = wish
+        self._key = key
         self.affinity = affinity
         self._candidates = candidates
         self._known: list[Candidate] = []
@@ -77,34 +79,32 @@ class Journey:
         """The attempts that failed, each with its reason; empty when there were none."""
         return ", ".join(self._trail)
 
-    async def run(self, work: Callable[[Stop], Awaitable[T]]) -> T:
-        """The result of some work at a stop. It must raise before it has done anything that may not be done twice."""
-        with self._allowed():
-            while True:
-                with await self._next() as passage:
-                    return await work(passage.stop)
+    async def run(self, work: Callable[[Stop], Awaitable[T]]) -> tuple[Stop, T]:
+        """Where some work was done, and its result. A failure of it that says `partial` is final."""
+        while True:
+            with await self.next() as passage, self._counted():
+                return passage.stop, await work(passage.stop)
 
     @asynccontextmanager
     async def begun(self, begin: Callable[[Stop], Awaitable[Messages]]) -> AsyncIterator[Begun]:
         """An answer from its first message on. From then on a failure ends it."""
-        with self._allowed():
-            while True:
-                with await self._next() as passage:
-                    async with aclosing(await begin(passage.stop)) as messages:
-                        first = await anext(messages)
-                        passage.committed = True
-                        yield Begun(passage.stop, first, messages)
-                    return
+        while True:
+            with await self.next() as passage, self._counted():
+                async with aclosing(await begin(passage.stop)) as messages:
+                    first = await anext(messages)
+                    passage.committed = True
+                    yield Begun(passage.stop, first, messages)
+                return
 
-    def _allowed(self) -> AbstractContextManager[None]:
-        if self.wish.key is None:
-            return nullcontext()
-        self.wish.key.check_allowance()
-        return self.wish.key.allowance.call()
+    def _counted(self) -> AbstractContextManager[None]:
+        return self._key.allowance.call() if self._key else nullcontext()
 
     # -- choosing -------------------------------------------------------------------------------------------------
 
-    async def _next(self) -> "Passage":
+    async def next(self) -> "Passage":
+        """The next lane, to be entered. Raises the last failure, or why no lane can be taken, when there is none."""
+        if self._key is not None and not self._trail:
+            self._key.check_allowance()
         while True:
             for candidate in self._known:
                 if passage := self._chosen(candidate):
@@ -190,7 +190,7 @@ class Journey:
     def _told(self, error: QwenError, lane: Lane) -> QwenError:
         if isinstance(error, CredentialExpired) and not lane.own:
             text = f"{lane.label} was refused by its upstream; the operator has to renew it, the caller cannot"
-            error = UpstreamCredentialInvalid(text, **error.facts)
+            error = UpstreamCredentialInvalid(text)
         error.facts["upstream"] = lane.upstream.name
         if len(self._trail) > 1:
             error.facts["attempts"] = self.trail
@@ -209,6 +209,13 @@ class Passage:
         self._need = need
         self._health = entry.health_of(stop.lane)
         self._call = entry.allowance.call()
+
+    @contextmanager
+    def for_good(self) -> Iterator[None]:
+        """The lane for what is never moved to another one: every failure is raised."""
+        self.committed = True
+        with self:
+            yield
 
     def __enter__(self) -> Self:
         self._call.__enter__()

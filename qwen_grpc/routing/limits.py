@@ -1,5 +1,6 @@
 """How much at once and how often: for a gateway key, for an upstream, and for second attempts."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -46,7 +47,14 @@ class Allowance:
         self.at_once = at_once
         self.per_minute = per_minute
         self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._begun = Window(MINUTE_S, now)
+
+    def or_same(self, other: "Allowance") -> "Allowance":
+        """The other one, which knows what runs, if it has the same limits."""
+        same = (self.at_once, self.per_minute) == (other.at_once, other.per_minute)
+        return other if same else self
 
     def wait(self) -> float | None:
         """Seconds until another call is worth a try; None when one may begin now."""
@@ -62,10 +70,17 @@ class Allowance:
         if self.per_minute:
             self._begun.add()
         self._running += 1
+        self._idle.clear()
         try:
             yield
         finally:
             self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def idle(self) -> None:
+        """Waits until no call runs."""
+        await self._idle.wait()
 
 
 class RetryBudget:

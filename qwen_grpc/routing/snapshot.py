@@ -1,7 +1,7 @@
 """What the configuration says at a moment: upstreams with their lanes, aliases, gateway keys. Replaced as a whole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from qwen_grpc.configuration import EVERYTHING, KeyConfig, UpstreamConfig
@@ -51,14 +51,16 @@ class Entry:
 def entry(
     name: str, config: UpstreamConfig, upstream: Upstream, secrets: Sequence[tuple[str, Credentials]], old: Entry | None
 ) -> Entry:
-    """An upstream with its lanes. What was known of the same credentials before stays known."""
+    """An upstream with its lanes. What was known of the same upstream and the same credentials stays known."""
     if not secrets and config.kind in KEYLESS:
         secrets = [(name, NO_KEY)]
     known = {lane.credentials.fingerprint: row for lane, row in zip(old.lanes, old.health, strict=True)} if old else {}
     lanes = tuple(Lane(upstream, credentials, label) for label, credentials in secrets)
     health = tuple(known.get(lane.credentials.fingerprint) or Health() for lane in lanes)
-    allowance = Allowance(config.max_calls, config.requests_per_minute)
-    return Entry(name, config, upstream, lanes, health, allowance)
+    fresh = Entry(name, config, upstream, lanes, health, Allowance(config.max_calls, config.requests_per_minute))
+    if old is None or old.upstream is not upstream:
+        return fresh
+    return replace(fresh, allowance=fresh.allowance.or_same(old.allowance), breaker=old.breaker, budget=old.budget)
 
 
 @dataclass(frozen=True, slots=True)

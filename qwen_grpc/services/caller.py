@@ -1,19 +1,18 @@
 """Who calls: the credential in a call's metadata."""
 
 from qwen_grpc.calls import CREDENTIAL_KEYS, Context
-from qwen_grpc.credentials import Credentials, missing, read_bearer
+from qwen_grpc.credentials import Credentials, read_bearer
+from qwen_grpc.routing.callers import Caller
+from qwen_grpc.routing.router import Router
 
 
-def caller(context: Context) -> Credentials:
-    """The caller's credential. Raises `TokenMissing` and `TokenMalformed`."""
-    credentials = maybe_caller(context)
-    if credentials is None:
-        raise missing()
-    return credentials
+def caller(context: Context, router: Router) -> Caller:
+    """Who calls. Raises `TokenMalformed`."""
+    return router.caller(credentials_of(context))
 
 
-def maybe_caller(context: Context) -> Credentials | None:
-    """The caller's credential, or None when the call brought none."""
+def credentials_of(context: Context) -> Credentials | None:
+    """The caller's credential, or None when the call brought none. Raises `TokenMalformed`."""
     metadata = dict(context.invocation_metadata() or ())
     value = next((metadata[key] for key in CREDENTIAL_KEYS if metadata.get(key)), "")
     text = value if isinstance(value, str) else ""

@@ -4,9 +4,10 @@ from contextlib import aclosing
 
 from qwen_grpc.calls import Context
 from qwen_grpc.errors import InvalidParameter, NotFound
+from qwen_grpc.routing.lanes import Lane
+from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
 from qwen_grpc.services.shelf import Mark, Shelf, read_token
-from qwen_grpc.upstreams.base import Upstreams
 from qwen_grpc.v1.chats_pb2 import (
     DeleteChatRequest,
     DeleteChatResponse,
@@ -26,8 +27,8 @@ MAX_PAGE = 100
 class ChatsService(ChatsServiceServicer):
     """The chats stored under the caller's account, by the credential in the call and by no other."""
 
-    def __init__(self, upstreams: Upstreams) -> None:
-        self._upstreams = upstreams
+    def __init__(self, router: Router) -> None:
+        self._router = router
 
     async def ListChats(self, request: ListChatsRequest, context: Context) -> ListChatsResponse:
         """The chats without their messages, page by page."""
@@ -45,14 +46,14 @@ class ChatsService(ChatsServiceServicer):
 
     async def GetChat(self, request: GetChatRequest, context: Context) -> GetChatResponse:
         """A chat with its messages."""
-        chat_id, credentials = _named(request.chat_id), caller(context)
-        return GetChatResponse(chat=await self._upstreams.pick(credentials).get_chat(chat_id, credentials))
+        chat_id, lane = _named(request.chat_id), self._lane(context)
+        return GetChatResponse(chat=await lane.upstream.get_chat(chat_id, lane.credentials))
 
     async def DeleteChat(self, request: DeleteChatRequest, context: Context) -> DeleteChatResponse:
         """Deletes one chat."""
-        chat_id, credentials = _named(request.chat_id), caller(context)
+        chat_id, lane = _named(request.chat_id), self._lane(context)
         try:
-            await self._upstreams.pick(credentials).delete_chat(chat_id, credentials)
+            await lane.upstream.delete_chat(chat_id, lane.credentials)
         except NotFound:
             if not request.allow_missing:
                 raise
@@ -62,13 +63,16 @@ class ChatsService(ChatsServiceServicer):
         """Counts the listed chats and, with `force`, deletes all there are."""
         count = await self._shelf(context).count()
         if request.force:
-            credentials = caller(context)
-            await self._upstreams.pick(credentials).delete_all_chats(credentials)
+            lane = self._lane(context)
+            await lane.upstream.delete_all_chats(lane.credentials)
         return PurgeChatsResponse(purge_count=-1 if count is None else count)
 
     def _shelf(self, context: Context) -> Shelf:
-        credentials = caller(context)
-        return Shelf(self._upstreams.pick(credentials), credentials)
+        lane = self._lane(context)
+        return Shelf(lane.upstream, lane.credentials)
+
+    def _lane(self, context: Context) -> Lane:
+        return caller(context, self._router).own_lane()
 
 
 def _size(asked: int) -> int:

@@ -1,6 +1,9 @@
 """What a chat request has to be, before anybody is called."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from qwen_grpc.errors import InvalidParameter, Unsupported
 from qwen_grpc.v1.chat_pb2 import ROLE_UNSPECIFIED, CompleteChatRequest, Role
@@ -45,6 +48,17 @@ def check_chat(request: CompleteChatRequest) -> None:
         _need(known, f"messages[{at}].role", f"messages[{at}].role is missing or unknown: expected {_ROLES}")
     if request.n > 1:
         raise Unsupported("n > 1: one answer at a time is served; send the request again for another", field="n")
+
+
+def members(extra_json: str) -> dict[str, Any]:
+    """What `extra_json` holds. Raises `InvalidParameter` when it is not the text of a JSON object."""
+    try:
+        found = msgspec.json.decode(extra_json or "{}")
+    except msgspec.DecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidParameter("extra_json is not the text of one JSON object", field="extra_json")
+    return found
 
 
 def _check_range(request: CompleteChatRequest, bounds: Range) -> None:

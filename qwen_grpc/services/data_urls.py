@@ -24,3 +24,8 @@ def _decoded(text: bytes) -> bytes:
         return base64.b64decode(b"".join(text.split()), validate=True)
     except binascii.Error:
         raise InvalidParameter("the data URL does not decode: expected standard base64 after the comma") from None
+
+
+def data_url(mime_type: str, content: bytes) -> str:
+    """The content as an address."""
+    return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"

@@ -2,9 +2,13 @@
 
 from qwen_grpc.calls import Context, announce
 from qwen_grpc.catalog import ResolvedModel
+from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import InvalidParameter, ModelNotFound
+from qwen_grpc.routing.journey import Wish
+from qwen_grpc.routing.lanes import Stop, Use
+from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
-from qwen_grpc.upstreams.base import Upstreams
+from qwen_grpc.upstreams.base import Upstream
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 from qwen_grpc.v1.embeddings_pb2_grpc import EmbeddingsServiceServicer
 from qwen_grpc.v1.models_pb2 import CAPABILITY_EMBEDDINGS
@@ -16,18 +20,20 @@ MAX_TEXTS = 2048
 class EmbeddingsService(EmbeddingsServiceServicer):
     """Makes vectors of texts."""
 
-    def __init__(self, upstreams: Upstreams) -> None:
-        self._upstreams = upstreams
+    def __init__(self, router: Router) -> None:
+        self._router = router
 
     async def CreateEmbeddings(self, request: CreateEmbeddingsRequest, context: Context) -> CreateEmbeddingsResponse:
         """One vector for each text, in order."""
         check_embeddings(request)
-        credentials = caller(context)
-        upstream = self._upstreams.pick(credentials)
-        model = await upstream.resolve(request.model, credentials)
-        check_embeds(model)
-        await announce(context, model=model.id, upstream=upstream.name)
-        return await upstream.embed(request, model, credentials)
+
+        async def embed(stop: Stop) -> CreateEmbeddingsResponse:
+            return await stop.lane.upstream.embed(request, stop.model, stop.lane.credentials)
+
+        journey = self._router.journey(caller(context, self._router), request.model, Wish(Use.EMBEDDING), _embedding)
+        stop, made = await journey.run(embed)
+        await announce(context, model=stop.model.id, upstream=stop.lane.upstream.name, attempts=journey.trail)
+        return made
 
 
 def check_embeddings(request: CreateEmbeddingsRequest) -> None:
@@ -45,8 +51,10 @@ def check_embeddings(request: CreateEmbeddingsRequest) -> None:
         raise InvalidParameter(text, field="dimensions")
 
 
-def check_embeds(model: ResolvedModel) -> None:
-    """Raises `ModelNotFound` unless the model makes embeddings: among those that do, it is none."""
+async def _embedding(upstream: Upstream, name: str, credentials: Credentials) -> ResolvedModel:
+    """The model, if it makes embeddings: among those that do, another is none."""
+    model = await upstream.resolve(name, credentials)
     if CAPABILITY_EMBEDDINGS not in model.base.capabilities:
         text = f"{model.asked[:80]!r} makes no embeddings; GET /v1/models (ListModels) tells which models do"
         raise ModelNotFound(text, field="model")
+    return model

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from qwen_grpc.calls import Context
-from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import InvalidParameter, NotFound
 from qwen_grpc.ledger import FileEntry, Files
+from qwen_grpc.routing.lanes import Lane
+from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
 from qwen_grpc.services.owners import Owners
 from qwen_grpc.services.spool import spooled
-from qwen_grpc.upstreams.base import Attachment, Upload, Upstream, Upstreams
+from qwen_grpc.upstreams.base import Attachment, Upload
 from qwen_grpc.upstreams.kinds import MAX_BYTES, UNKNOWN, check_size, kind_of, named_type, too_large
 from qwen_grpc.v1.files_pb2 import (
     DeleteFileRequest,
@@ -44,18 +45,15 @@ Pieces: TypeAlias = AsyncIterator[UploadFileRequest]
 class Owned:
     """The caller of one RPC: where its files lie, and under which name."""
 
-    upstream: Upstream
-    credentials: Credentials
+    lane: Lane
     owner: str
 
 
 class FilesService(FilesServiceServicer):
     """Uploads that go to the upstream as they come, under ids of our own."""
 
-    def __init__(
-        self, upstreams: Upstreams, owners: Owners, files: Files, *, now: Callable[[], float] = time.time
-    ) -> None:
-        self._upstreams = upstreams
+    def __init__(self, router: Router, owners: Owners, files: Files, *, now: Callable[[], float] = time.time) -> None:
+        self._router = router
         self._owners = owners
         self._files = files
         self._now = now
@@ -90,23 +88,24 @@ class FilesService(FilesServiceServicer):
         return DeleteFileResponse()
 
     async def _owned(self, context: Context) -> Owned:
-        credentials = caller(context)
-        upstream = self._upstreams.pick(credentials)
-        return Owned(upstream, credentials, await self._owners.of(credentials, upstream))
+        who = caller(context, self._router)
+        lane = who.own or who.required()[0].lanes[0]
+        return Owned(lane, await self._owners.of(who))
 
     async def _upload(self, header: UploadHeader, incoming: "_Incoming", owned: Owned) -> Attachment:
         kind = kind_of(header.mime_type)
         if header.HasField("size_bytes"):
             upload = Upload(kind, header.filename, header.mime_type, header.size_bytes, incoming.chunks())
-            return await owned.upstream.upload(upload, owned.credentials)
+            return await owned.lane.upstream.upload(upload, owned.lane.credentials)
         async with spooled(incoming.chunks(), kind) as (size, chunks):
             upload = Upload(kind, header.filename, header.mime_type, size, chunks)
-            return await owned.upstream.upload(upload, owned.credentials)
+            return await owned.lane.upstream.upload(upload, owned.lane.credentials)
 
     def _entry(self, attachment: Attachment, header: UploadHeader, owned: Owned) -> FileEntry:
         now = self._now()
         return FileEntry(
-            id=f"file-{uuid.uuid4().hex}", owner=owned.owner, upstream=owned.upstream.name, upstream_id=attachment.id,
+            id=f"file-{uuid.uuid4().hex}", owner=owned.owner, upstream=owned.lane.upstream.name, lane=owned.lane.label,
+            upstream_id=attachment.id,
             kind=attachment.kind, url=attachment.url, filename=attachment.filename, mime_type=attachment.mime_type,
             size_bytes=attachment.size_bytes, purpose=header.purpose, created_at=now, expires_at=now + KEPT_S,
         )  # fmt: skip

@@ -73,25 +73,36 @@ class _Draft:
         return self.choice
 
 
-async def fold(stream: AsyncIterator[StreamChatResponse]) -> CompleteChatResponse:
-    """The whole answer. Raises `UpstreamTruncated` rather than return a choice without a finish reason."""
+async def fold(
+    stream: AsyncIterator[StreamChatResponse], first: StreamChatResponse | None = None
+) -> CompleteChatResponse:
+    """The whole answer; `first` is a message that was read before.
+
+    Raises `UpstreamTruncated` rather than return a choice without a finish reason.
+    """
     whole = CompleteChatResponse()
     drafts: dict[int, _Draft] = {}
+    if first is not None:
+        _add(first, whole, drafts)
     async for message in stream:
-        if message.HasField("start"):
-            _copy_start(message, whole)
-        if message.extra_json:
-            whole.extra_json = _merged(whole.extra_json, message.extra_json)
-        if message.HasField("usage"):
-            whole.usage.CopyFrom(message.usage)
-        for delta in message.deltas:
-            if delta.index not in drafts:
-                drafts[delta.index] = _Draft(delta.index)
-            drafts[delta.index].add(delta)
+        _add(message, whole, drafts)
     whole.choices.extend(draft.done() for _, draft in sorted(drafts.items()))
     if any(choice.finish_reason == FINISH_REASON_UNSPECIFIED for choice in whole.choices) or not whole.choices:
         raise UpstreamTruncated("the upstream ended its answer without a finish reason")
     return whole
+
+
+def _add(message: StreamChatResponse, whole: CompleteChatResponse, drafts: dict[int, _Draft]) -> None:
+    if message.HasField("start"):
+        _copy_start(message, whole)
+    if message.extra_json:
+        whole.extra_json = _merged(whole.extra_json, message.extra_json)
+    if message.HasField("usage"):
+        whole.usage.CopyFrom(message.usage)
+    for delta in message.deltas:
+        if delta.index not in drafts:
+            drafts[delta.index] = _Draft(delta.index)
+        drafts[delta.index].add(delta)
 
 
 def _merged(before: str, more: str) -> str:

@@ -1,18 +1,22 @@
 """ImagesService."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from qwen_grpc.calls import Context, announce
 from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import InvalidParameter, ModelNotFound, QwenError, Unsupported, UpstreamProtocol
+from qwen_grpc.routing.candidates import Resolve
+from qwen_grpc.routing.journey import Journey, Wish
+from qwen_grpc.routing.lanes import Stop, Use
+from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
+from qwen_grpc.services.checks import members
 from qwen_grpc.services.media import Media
-from qwen_grpc.upstreams.base import Attachment, Picture, Scene, Upstream, Upstreams
+from qwen_grpc.upstreams.base import Picture, Scene, Upstream
 from qwen_grpc.upstreams.kinds import IMAGE, MAX_FILES, SNIFFED_BYTES, kind_of, sniffed
 from qwen_grpc.v1.images_pb2 import (
     IMAGE_FORMAT_DATA,
@@ -35,50 +39,47 @@ AT_ONCE = 2
 MAX_IMAGE_BYTES = 20 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Studio:
-    """Where pictures are made for a call."""
-
-    upstream: Upstream
-    model: ResolvedModel
-    credentials: Credentials
-
-
 class ImagesService(ImagesServiceServicer):
     """Makes and edits images: one turn of the upstream for each."""
 
-    def __init__(self, upstreams: Upstreams, media: Media, *, now: Callable[[], float] = time.time) -> None:
-        self._upstreams = upstreams
+    def __init__(self, router: Router, media: Media, *, now: Callable[[], float] = time.time) -> None:
+        self._router = router
         self._media = media
         self._now = now
 
     async def GenerateImages(self, request: GenerateImagesRequest, context: Context) -> GenerateImagesResponse:
         """Makes images from words."""
-        count = _checked(request.prompt, request.options)
-        studio = await self._studio(request.model, CAPABILITY_IMAGE_GENERATION, context)
-        images = await _images(studio, _scene(request.prompt, request.options), request.options, count)
+        count, scene = _checked(request.prompt, request.options), _scene(request.prompt, request.options)
+
+        async def make(stop: Stop) -> list[Image]:
+            return await _images(stop, scene, request.options, count)
+
+        who = caller(context, self._router)
+        journey = self._router.journey(who, request.model, Wish(Use.IMAGE), _able(CAPABILITY_IMAGE_GENERATION))
+        images = await self._served(journey, make, context)
         return GenerateImagesResponse(created=int(self._now()), images=images)
 
     async def EditImages(self, request: EditImagesRequest, context: Context) -> EditImagesResponse:
         """Makes images from images and words."""
-        count = _checked(request.prompt, request.options)
+        count, scene = _checked(request.prompt, request.options), _scene(request.prompt, request.options)
         _check_inputs(request)
-        studio = await self._studio(request.model, CAPABILITY_IMAGE_EDIT, context)
-        attachments = await self._attached(request, studio)
-        scene = replace(_scene(request.prompt, request.options), images=attachments)
-        images = await _images(studio, scene, request.options, count)
+        who = caller(context, self._router)
+
+        async def make(stop: Stop) -> list[Image]:
+            pairs = [(f"images[{at}]", image) for at, image in enumerate(request.images)]
+            attachments = await self._media.attach(pairs, stop.lane, who, kind=IMAGE)
+            return await _images(stop, replace(scene, images=attachments), request.options, count)
+
+        journey = self._router.journey(who, request.model, Wish(Use.IMAGE), _able(CAPABILITY_IMAGE_EDIT))
+        images = await self._served(journey, make, context)
         return EditImagesResponse(created=int(self._now()), images=images)
 
-    async def _studio(self, model: str, capability: Capability, context: Context) -> Studio:
-        credentials = caller(context)
-        upstream = self._upstreams.pick(credentials)
-        resolved = await _resolved(model, capability, upstream, credentials)
-        await announce(context, model=resolved.id, upstream=upstream.name)
-        return Studio(upstream, resolved, credentials)
-
-    async def _attached(self, request: EditImagesRequest, studio: Studio) -> Sequence[Attachment]:
-        pairs = [(f"images[{at}]", image) for at, image in enumerate(request.images)]
-        return await self._media.attach(pairs, studio.upstream, studio.credentials, kind=IMAGE)
+    async def _served(
+        self, journey: Journey, make: Callable[[Stop], Awaitable[list[Image]]], context: Context
+    ) -> list[Image]:
+        stop, images = await journey.run(make)
+        await announce(context, model=stop.model.id, upstream=stop.lane.upstream.name, attempts=journey.trail)
+        return images
 
 
 def _checked(prompt: str, options: ImageOptions) -> int:
@@ -95,7 +96,7 @@ def _checked(prompt: str, options: ImageOptions) -> int:
 
 def _scene(prompt: str, options: ImageOptions) -> Scene:
     seed = options.seed if options.HasField("seed") else None
-    return Scene(prompt, options.size, seed=seed, extra=json.loads(options.extra_json or "{}"))
+    return Scene(prompt, options.size, seed=seed, extra=members(options.extra_json))
 
 
 def _check_inputs(request: EditImagesRequest) -> None:
@@ -110,29 +111,34 @@ def _check_inputs(request: EditImagesRequest) -> None:
 _MODES = {CAPABILITY_IMAGE_GENERATION: Mode.IMAGE, CAPABILITY_IMAGE_EDIT: Mode.IMAGE_EDIT}
 
 
-async def _resolved(name: str, needed: Capability, upstream: Upstream, credentials: Credentials) -> ResolvedModel:
-    """The model of that name, with or without the suffix; without a name, the first that can do it."""
+def _able(needed: Capability) -> Resolve:
+    """Understands a model's name, with or without the suffix; without a name, takes the first that can do it."""
     word = Capability.Name(needed).removeprefix("CAPABILITY_").lower()
-    if not name:
-        models = (await upstream.list_models(credentials)).models
-        able = next((model for model in models if needed in model.capabilities), None)
-        if able is None:
-            raise ModelNotFound(f"no model that is listed offers {word}: name another in model")
-        return ResolvedModel(able.id, able, _MODES[needed])
-    resolved = await upstream.resolve(name, credentials)
-    if resolved.mode not in (Mode.CHAT, *_MODES.values()) or needed not in resolved.base.capabilities:
-        raise Unsupported(f"{name!r} does not offer {word}; ListModels tells which models do", field="model")
-    return resolved
+
+    async def resolve(upstream: Upstream, name: str, credentials: Credentials) -> ResolvedModel:
+        if not name:
+            models = (await upstream.list_models(credentials)).models
+            able = next((model for model in models if needed in model.capabilities), None)
+            if able is None:
+                raise ModelNotFound(f"no model that is listed offers {word}: name another in model")
+            return ResolvedModel(able.id, able, _MODES[needed])
+        resolved = await upstream.resolve(name, credentials)
+        if resolved.mode not in (Mode.CHAT, *_MODES.values()) or needed not in resolved.base.capabilities:
+            raise Unsupported(f"{name!r} does not offer {word}; ListModels tells which models do", field="model")
+        return resolved
+
+    return resolve
 
 
-async def _images(studio: Studio, scene: Scene, options: ImageOptions, count: int) -> list[Image]:
+async def _images(stop: Stop, scene: Scene, options: ImageOptions, count: int) -> list[Image]:
     """All images, or an error: a short list would look like success."""
+    upstream = stop.lane.upstream
 
     async def make(some: int) -> list[Image]:
-        pictures = await studio.upstream.make_images(replace(scene, count=some), studio.model, studio.credentials)
-        return [await _shown(studio.upstream, picture, options.format) for picture in pictures]
+        pictures = await upstream.make_images(replace(scene, count=some), stop.model, stop.lane.credentials)
+        return [await _shown(upstream, picture, options.format) for picture in pictures]
 
-    made, failures = await _side_by_side(_batches(count, studio.upstream.images_at_once(studio.model)), make)
+    made, failures = await _side_by_side(_batches(count, upstream.images_at_once(stop.model)), make)
     if not failures:
         return made
     error = failures[0]

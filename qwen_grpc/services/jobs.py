@@ -24,7 +24,9 @@ from qwen_grpc.errors import (
 )
 from qwen_grpc.ledger import Job, Jobs, State
 from qwen_grpc.ledger.jobs import Wanted
-from qwen_grpc.upstreams.base import Upstreams, VideoTask
+from qwen_grpc.routing.lanes import Lane
+from qwen_grpc.routing.router import Router
+from qwen_grpc.upstreams.base import VideoTask
 from qwen_grpc.v1 import videos_pb2 as pb
 
 CLOSE_S = 5.0
@@ -105,10 +107,8 @@ class Desk:
     only. After a restart it waits until the owner calls again.
     """
 
-    def __init__(
-        self, upstreams: Upstreams, jobs: Jobs, cadence: Cadence, *, now: Callable[[], float] = time.time
-    ) -> None:
-        self._upstreams = upstreams
+    def __init__(self, router: Router, jobs: Jobs, cadence: Cadence, *, now: Callable[[], float] = time.time) -> None:
+        self._router = router
         self._jobs = jobs
         self._cadence = cadence
         self._began_at = now()
@@ -196,6 +196,15 @@ class Desk:
                 task.cancel()
         await self._jobs.delete(job.owner, job.id)
 
+    async def cancel(self, job: Job, credentials: Credentials) -> Job:
+        """Stops a job at its upstream. Raises `Unsupported` when that cannot, or cannot any longer."""
+        lane = self._lane(job, credentials)
+        await lane.upstream.cancel_video(job.task_id, lane.credentials)
+        job = await self._jobs.change(job.id, state=State.CANCELLED)
+        if course := self._courses.get(job.id):
+            course.tell(job)
+        return job
+
     def state_of(self, job: Job) -> pb.VideoState:
         """What the owner is told: a job that nobody asks after waits for its owner."""
         if job.state in (State.SUBMITTED, State.RUNNING) and job.id not in self._courses:
@@ -253,19 +262,22 @@ class Desk:
                 await asyncio.sleep(course.pause_s)
 
     async def _look(self, course: Course) -> None:
-        upstream = self._upstreams.pick(course.credentials)
+        lane = self._lane(course.job, course.credentials)
         try:
-            found = await upstream.get_video(course.job.task_id, course.credentials)
+            found = await lane.upstream.get_video(course.job.task_id, lane.credentials)
         except HOPELESS:
             raise
         except NotFound:
-            error = NotFound(f"{upstream.name} no longer knows the task of this job")
+            error = NotFound(f"{lane.upstream.name} no longer knows the task of this job")
             found = VideoTask(pb.VIDEO_STATE_FAILED, error=error)
         except QwenError as error:
             log.info("look at a job failed", job=course.job.id, reason=error.reason)
             return
         if values := _news(course.job, found):
             await self._change(course, **values)
+
+    def _lane(self, job: Job, credentials: Credentials) -> Lane:
+        return self._router.caller(credentials).lane(job.upstream, job.lane)
 
     async def _change(self, course: Course, **values: object) -> None:
         """Notes down what must not be lost: while the ledger cannot be written, tries again."""

@@ -8,13 +8,14 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import InvalidParameter, MediaUrlBlocked, NotFound, TooLarge, Unsupported
 from qwen_grpc.ledger import FileEntry, Files
-from qwen_grpc.services.data_urls import decode_data_url
+from qwen_grpc.routing.callers import Caller
+from qwen_grpc.routing.lanes import Lane
+from qwen_grpc.services.data_urls import data_url, decode_data_url
 from qwen_grpc.services.owners import Owners
 from qwen_grpc.services.spool import pieces_of, spooled
-from qwen_grpc.upstreams.base import Attachment, Upload, Upstream
+from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment, Upload
 from qwen_grpc.upstreams.fetcher import Fetcher, checked_url
 from qwen_grpc.upstreams.kinds import (
     AUDIO,
@@ -32,7 +33,7 @@ from qwen_grpc.upstreams.kinds import (
     sniffed,
 )
 from qwen_grpc.v1 import common_pb2 as pb
-from qwen_grpc.v1.chat_pb2 import ChatMessage, ContentPart
+from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest, ContentPart
 
 KNOWN_S = 3600.0
 MAX_KNOWN = 10_000
@@ -65,10 +66,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the files go, and on whose account."""
+    """Where the files go, and who sends them."""
 
-    upstream: Upstream
-    credentials: Credentials
+    lane: Lane
+    caller: Caller
 
 
 class Media:
@@ -88,8 +89,17 @@ class Media:
         self._now = now
         self._known: OrderedDict[tuple[str, str, str], tuple[float, Attachment]] = OrderedDict()
 
+    async def lane_of(self, messages: Sequence[ChatMessage], caller: Caller) -> str:
+        """The lane at which the files lie that messages name by their ids; empty when any lane is as good."""
+        for at, message in enumerate(messages):
+            for item in media_of(message, f"messages[{at}]"):
+                if item.media.WhichOneof("source") == "file_id":
+                    with naming(item.path):
+                        return (await self._files.get(await self._owners.of(caller), item.media.file_id)).lane
+        return ""
+
     async def attach(
-        self, media: Sequence[tuple[str, pb.Media]], upstream: Upstream, credentials: Credentials, *, kind: str = ""
+        self, media: Sequence[tuple[str, pb.Media]], lane: Lane, caller: Caller, *, kind: str = ""
     ) -> list[Attachment]:
         """The files for some media, in order; the first of each pair is the path of its field.
 
@@ -98,15 +108,27 @@ class Media:
         `NotFound` and `TooLarge` with the path.
         """
         items = [Item(path, one, kind) for path, one in media]
-        destination = Destination(upstream, credentials)
+        destination = Destination(lane, caller)
         found = [await self._found(item, destination) for item in items]
         return [await self._attached(*pair, destination) for pair in zip(items, found, strict=True)]
 
-    async def attach_messages(
-        self, messages: Sequence[ChatMessage], upstream: Upstream, credentials: Credentials
+    async def attached(
+        self, request: CompleteChatRequest, lane: Lane, caller: Caller
+    ) -> tuple[CompleteChatRequest, Mapping[str, Attachment]]:
+        """The request with its media as files at the upstream, named by `file_id`, and these files by their ids.
+
+        The request that was given stays as it is: another upstream may get it
+        next. Where media travel inside of requests, only ids are looked up.
+        """
+        if not any(message.parts for message in request.messages):
+            return request, NO_ATTACHMENTS
+        asked = CompleteChatRequest()
+        asked.CopyFrom(request)
+        return asked, await self._attach_messages(asked.messages, Destination(lane, caller))
+
+    async def _attach_messages(
+        self, messages: Sequence[ChatMessage], destination: Destination
     ) -> Mapping[str, Attachment]:
-        """The files for the media in messages, by id; the media then name these ids in `file_id`."""
-        destination = Destination(upstream, credentials)
         found: list[tuple[Item, Found]] = []
         for at, message in enumerate(messages):
             ours = [(item, await self._found(item, destination)) for item in media_of(message, f"messages[{at}]")]
@@ -114,9 +136,10 @@ class Media:
             found += ours
         attachments = {}
         for item, one in found:
-            attachment = await self._attached(item, one, destination)
-            item.media.file_id = attachment.id
-            attachments[attachment.id] = attachment
+            if destination.lane.upstream.stores_files or one.attachment:
+                attachment = await self._attached(item, one, destination)
+                item.media.file_id = attachment.id
+                attachments[attachment.id] = attachment
         return attachments
 
     # -- what it is -----------------------------------------------------------------------------------------------
@@ -132,15 +155,14 @@ class Media:
                     mime_type, content = decode_data_url(item.media.url)
                     return self._inline(item, content, item.media.mime_type or mime_type)
                 case "url":
-                    return self._remote(item)
+                    return self._remote(item, destination)
                 case _:
                     raise InvalidParameter(f"{item.path} holds no media: expected a URL, data or a file id")
 
     async def _uploaded(self, item: Item, destination: Destination) -> Found:
-        owner = await self._owners.of(destination.credentials, destination.upstream)
-        entry = await self._files.get(owner, item.media.file_id)
-        if entry.upstream != destination.upstream.name:
-            raise NotFound("this file lies at another upstream")
+        entry = await self._files.get(await self._owners.of(destination.caller), item.media.file_id)
+        if entry.lane != destination.lane.label:
+            raise NotFound("this file lies at another upstream, or with another of its accounts")
         if item.kind and entry.kind != item.kind:
             raise _wrong_kind(item, entry.mime_type)
         return Found("", entry.kind, entry.filename, entry.mime_type, attachment=attachment_of(entry))
@@ -161,9 +183,9 @@ class Media:
         mime_type = mime_type or UNKNOWN
         return Found(key, kind, filename or _default_name(kind, mime_type), mime_type, content=content)
 
-    def _remote(self, item: Item) -> Found:
+    def _remote(self, item: Item, destination: Destination) -> Found:
         url = item.media.url
-        if self._fetcher is None:
+        if self._fetcher is None and destination.lane.upstream.stores_files:
             raise MediaUrlBlocked(
                 f"{item.path}: this gateway does not fetch http(s) addresses; send the content itself as a data URL, "
                 "upload it (POST /v1/files), or let the operator set QWEN_FETCH_MEDIA=1"
@@ -178,8 +200,10 @@ class Media:
     async def _attached(self, item: Item, found: Found, destination: Destination) -> Attachment:
         if found.attachment is not None:
             return found.attachment
-        upstream, credentials = destination.upstream, destination.credentials
-        place = (upstream.name, credentials.fingerprint, f"{found.kind} {found.filename} {found.key}")
+        lane = destination.lane
+        if not lane.upstream.stores_files:
+            return _inside(found)
+        place = (lane.upstream.name, lane.credentials.fingerprint, f"{found.kind} {found.filename} {found.key}")
         until, attachment = self._known.get(place, (0.0, None))
         if attachment is None or self._now() >= until:
             with naming(item.path):
@@ -194,7 +218,7 @@ class Media:
         if found.content is None:
             return await self._fetch(found, destination)
         upload = Upload(found.kind, found.filename, found.mime_type, len(found.content), pieces_of(found.content))
-        return await destination.upstream.upload(upload, destination.credentials)
+        return await destination.lane.upstream.upload(upload, destination.lane.credentials)
 
     async def _fetch(self, found: Found, destination: Destination) -> Attachment:
         assert self._fetcher is not None
@@ -205,7 +229,15 @@ class Media:
             mime_type = fetched.mime_type or found.mime_type or UNKNOWN
             filename = found.filename or _default_name(found.kind, mime_type)
             upload = Upload(found.kind, filename, mime_type, size, chunks)
-            return await destination.upstream.upload(upload, destination.credentials)
+            return await destination.lane.upstream.upload(upload, destination.lane.credentials)
+
+
+def _inside(found: Found) -> Attachment:
+    """A medium for an upstream that takes it inside of the request: its address, or all of it as one."""
+    url, size = found.key, 0
+    if found.content is not None:
+        url, size = data_url(found.mime_type, found.content), len(found.content)
+    return Attachment("", found.kind, url, found.filename, found.mime_type, size)
 
 
 @contextmanager

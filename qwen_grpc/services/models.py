@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from qwen_grpc.calls import Context
 from qwen_grpc.errors import InvalidParameter
-from qwen_grpc.services.caller import maybe_caller
-from qwen_grpc.upstreams.base import Upstreams
+from qwen_grpc.routing.offers import described, offers
+from qwen_grpc.routing.router import Router
+from qwen_grpc.services.caller import caller
 from qwen_grpc.v1.models_pb2 import (
     MODEL_VIEW_FULL,
     GetModelRequest,
@@ -21,18 +22,16 @@ MAX_PAGE = 1000
 
 
 class ModelsService(ModelsServiceServicer):
-    """The models that callers can use, with or without a credential."""
+    """The models that callers can use, with or without a credential, of all upstreams together."""
 
-    def __init__(self, upstreams: Upstreams) -> None:
-        self._upstreams = upstreams
+    def __init__(self, router: Router) -> None:
+        self._router = router
 
     async def ListModels(self, request: ListModelsRequest, context: Context) -> ListModelsResponse:
         """All names that work, page by page."""
-        credentials = maybe_caller(context)
-        upstream = self._upstreams.pick(credentials)
-        found = await upstream.list_models(credentials, force=request.force_refresh)
+        found = await offers(caller(context, self._router), force=request.force_refresh)
         wanted = set(request.capabilities)
-        models = [model for model in found.offered if wanted <= set(model.capabilities)]
+        models = [model for model in found.models if wanted <= set(model.capabilities)]
         page, token = _page(models, request)
         answer = ListModelsResponse(models=_viewed(page, request.view), next_page_token=token, stale=found.stale)
         answer.fetch_time.FromSeconds(int(found.fetched_at))
@@ -40,12 +39,11 @@ class ModelsService(ModelsServiceServicer):
 
     async def GetModel(self, request: GetModelRequest, context: Context) -> GetModelResponse:
         """One model, by any name that works."""
-        credentials = maybe_caller(context)
-        upstream = self._upstreams.pick(credentials)
+        who = caller(context, self._router)
         if request.force_refresh:
-            await upstream.list_models(credentials, force=True)
-        resolved = await upstream.resolve(request.model_id, credentials)
-        return GetModelResponse(model=_viewed([resolved.described()], request.view)[0])
+            await offers(who, force=True)
+        model = await described(who, request.model_id)
+        return GetModelResponse(model=_viewed([model], request.view)[0])
 
 
 def _page(models: Sequence[Model], request: ListModelsRequest) -> tuple[Sequence[Model], str]:

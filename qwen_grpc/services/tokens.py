@@ -1,10 +1,12 @@
 """TokensService."""
 
 from qwen_grpc.calls import Context
-from qwen_grpc.credentials import Credentials, WebSession, pack, read_bearer
+from qwen_grpc.credentials import WebSession, missing, pack, read_bearer
 from qwen_grpc.errors import AccessDenied, CredentialExpired, TokenMalformed, Unsupported
-from qwen_grpc.services.caller import caller
-from qwen_grpc.upstreams.base import Account, Upstreams
+from qwen_grpc.routing.callers import Caller
+from qwen_grpc.routing.router import Router
+from qwen_grpc.services.caller import credentials_of
+from qwen_grpc.upstreams.base import Account
 from qwen_grpc.v1.tokens_pb2 import (
     RefreshTokenRequest,
     RefreshTokenResponse,
@@ -17,14 +19,13 @@ from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceServicer
 class TokensService(TokensServiceServicer):
     """Checks and renews the caller's credential."""
 
-    def __init__(self, upstreams: Upstreams) -> None:
-        self._upstreams = upstreams
+    def __init__(self, router: Router) -> None:
+        self._router = router
 
     async def ValidateToken(self, request: ValidateTokenRequest, context: Context) -> ValidateTokenResponse:
         """Says whether a credential is good; a bad one is an answer, a broken upstream is an error."""
         try:
-            credentials = _given(request.token, context)
-            account = await self._account(credentials, offline=request.offline)
+            account = await _account(self._given(request.token, context), offline=request.offline)
         except (TokenMalformed, CredentialExpired, AccessDenied) as error:
             return ValidateTokenResponse(valid=False, reason=error.reason)
         answer = ValidateTokenResponse(valid=True, user_id=account.id)
@@ -32,17 +33,10 @@ class TokensService(TokensServiceServicer):
             answer.expire_time.FromSeconds(int(account.expires_at))
         return answer
 
-    async def _account(self, credentials: Credentials, *, offline: bool) -> Account:
-        if not offline:
-            return await self._upstreams.pick(credentials).check(credentials)
-        if isinstance(credentials, WebSession):
-            return Account(credentials.account_id, credentials.expires_at)
-        return Account("", None)
-
     async def RefreshToken(self, request: RefreshTokenRequest, context: Context) -> RefreshTokenResponse:
         """Gives a credential with a fresh access token, in the packed form."""
-        credentials = _given(request.token, context)
-        fresh = await self._upstreams.pick(credentials).refresh(credentials)
+        lane = self._given(request.token, context).own_lane()
+        fresh = await lane.upstream.refresh(lane.credentials)
         if not isinstance(fresh, WebSession):
             raise Unsupported("an API key does not expire and cannot be renewed")
         answer = RefreshTokenResponse(token=pack(fresh))
@@ -50,6 +44,18 @@ class TokensService(TokensServiceServicer):
             answer.expire_time.FromSeconds(int(fresh.expires_at))
         return answer
 
+    def _given(self, token: str, context: Context) -> Caller:
+        return self._router.caller(read_bearer(token) if token else credentials_of(context))
 
-def _given(token: str, context: Context) -> Credentials:
-    return read_bearer(token) if token else caller(context)
+
+async def _account(caller: Caller, *, offline: bool) -> Account:
+    if caller.credentials is None:
+        raise missing()
+    if caller.key is not None:
+        return Account(caller.key.name, None)
+    if not offline:
+        lane = caller.own_lane()
+        return await lane.upstream.check(lane.credentials)
+    if isinstance(caller.credentials, WebSession):
+        return Account(caller.credentials.account_id, caller.credentials.expires_at)
+    return Account("", None)

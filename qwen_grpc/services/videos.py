@@ -11,11 +11,16 @@ from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import InvalidParameter, JobExpired, NotFound, Unsupported
 from qwen_grpc.ledger import Job, Jobs, State
 from qwen_grpc.ledger.jobs import Wanted
+from qwen_grpc.routing.callers import Caller
+from qwen_grpc.routing.journey import Wish
+from qwen_grpc.routing.lanes import Use
+from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
+from qwen_grpc.services.checks import members
 from qwen_grpc.services.jobs import STATES, Cadence, Desk, Order
 from qwen_grpc.services.media import Media
 from qwen_grpc.services.owners import Owners
-from qwen_grpc.upstreams.base import Download, Scene, Upstream, Upstreams
+from qwen_grpc.upstreams.base import Attachment, Download, Scene, Upstream
 from qwen_grpc.upstreams.kinds import IMAGE
 from qwen_grpc.v1 import videos_pb2 as pb
 from qwen_grpc.v1.models_pb2 import CAPABILITY_VIDEO_GENERATION
@@ -32,36 +37,38 @@ class VideosService(VideosServiceServicer):
     """Clips as jobs in the ledger, each its owner's alone."""
 
     def __init__(
-        self, upstreams: Upstreams, owners: Owners, jobs: Jobs, media: Media, cadence: Cadence | None = None
+        self, router: Router, owners: Owners, jobs: Jobs, media: Media, cadence: Cadence | None = None
     ) -> None:
-        self._upstreams = upstreams
+        self._router = router
         self._owners = owners
         self._jobs = jobs
         self._media = media
-        self._desk = Desk(upstreams, jobs, cadence or Cadence())
+        self._desk = Desk(router, jobs, cadence or Cadence())
 
     async def close(self) -> None:
         """Ends the work that belongs to no call; what is unfinished goes on in the next life."""
         await self._desk.close()
 
     async def CreateVideo(self, request: pb.CreateVideoRequest, context: Context) -> pb.CreateVideoResponse:
-        """Starts a job, once for one request id."""
+        """Starts a job, once for one request id, on the lane that is best now: an order is never moved to another."""
         check_create(request)
-        credentials = caller(context)
-        upstream = self._upstreams.pick(credentials)
-        owner = await self._owners.of(credentials, upstream)
-        model = await _model(request.model, upstream, credentials)
+        who = caller(context, self._router)
+        owner = await self._owners.of(who)
+        passage = await self._router.journey(who, request.model, Wish(Use.VIDEO), _filming).next()
+        lane, model = passage.stop.lane, passage.stop.model
         wanted = Wanted(
-            owner, upstream.name, model.id, request.prompt, request.size, request.request_id, _hash(request)
-        )
+            owner, lane.upstream.name, lane.label, model.id, request.prompt, request.size, request.request_id,
+            _hash(request),
+        )  # fmt: skip
 
         async def submit() -> str:
-            images = [(_path(at), image) for at, image in enumerate(request.images)]
-            attached = await self._media.attach(images, upstream, credentials, kind=IMAGE)
-            return await upstream.create_video(Scene(request.prompt, request.size, attached), model, credentials)
+            with passage.for_good():
+                images = [(_path(at), image) for at, image in enumerate(request.images)]
+                attached = await self._media.attach(images, lane, who, kind=IMAGE)
+                return await lane.upstream.create_video(_scene(request, attached), model, lane.credentials)
 
-        job = await self._desk.begin(Order(wanted, credentials, submit, has_picture=bool(request.images)))
-        await announce(context, model=model.id, upstream=upstream.name)
+        job = await self._desk.begin(Order(wanted, _asking(who), submit, has_picture=bool(request.images)))
+        await announce(context, model=model.id, upstream=lane.upstream.name)
         return pb.CreateVideoResponse(video=self._shown(job))
 
     async def GetVideo(self, request: pb.GetVideoRequest, context: Context) -> pb.GetVideoResponse:
@@ -87,8 +94,7 @@ class VideosService(VideosServiceServicer):
     async def ListVideos(self, request: pb.ListVideosRequest, context: Context) -> pb.ListVideosResponse:
         """The jobs of the caller's account, newest first; those that wait for their owner go on."""
         size = _page_size(request.page_size)
-        credentials = caller(context)
-        owner = await self._owner(credentials)
+        owner, credentials = await self._owner(context)
         found = await self._listed(owner, request, size + 1)
         page = found[:size]
         videos = [self._shown(job) for job in page]
@@ -97,10 +103,10 @@ class VideosService(VideosServiceServicer):
         return pb.ListVideosResponse(videos=videos, next_page_token=page[-1].id if len(found) > size else "")
 
     async def CancelVideo(self, request: pb.CancelVideoRequest, context: Context) -> pb.CancelVideoResponse:
-        """Does nothing to a finished job; no upstream of this version can stop another."""
-        job, _ = await self._own(request.video_id, context)
+        """Stops a job where the upstream can; does nothing to a finished one."""
+        job, credentials = await self._own(request.video_id, context)
         if not job.state.final:
-            raise Unsupported(f"{job.upstream} cannot stop a clip once it has it; the job goes on")
+            job = await self._desk.cancel(job, credentials)
         return pb.CancelVideoResponse(video=self._shown(job))
 
     async def DeleteVideo(self, request: pb.DeleteVideoRequest, context: Context) -> pb.DeleteVideoResponse:
@@ -120,7 +126,7 @@ class VideosService(VideosServiceServicer):
         check_download(request)
         job, credentials = await self._own(request.video_id, context)
         _check_content(job, request.index)
-        upstream = self._upstreams.pick(credentials)
+        upstream = self._router.caller(credentials).lane(job.upstream, job.lane).upstream
         try:
             async with upstream.download(job.url, offset=request.offset, limit=request.limit) as download:
                 yield pb.DownloadVideoResponse(header=_header(job, download))
@@ -136,13 +142,13 @@ class VideosService(VideosServiceServicer):
     async def _own(self, video_id: str, context: Context) -> tuple[Job, Credentials]:
         if not video_id:
             raise InvalidParameter("video_id is missing: name a job that ListVideos lists", field="video_id")
-        credentials = caller(context)
-        owner = await self._owner(credentials)
+        owner, credentials = await self._owner(context)
         return await self._jobs.get(owner, video_id), credentials
 
-    async def _owner(self, credentials: Credentials) -> str:
+    async def _owner(self, context: Context) -> tuple[str, Credentials]:
         await self._desk.recover()
-        return await self._owners.of(credentials, self._upstreams.pick(credentials))
+        who = caller(context, self._router)
+        return await self._owners.of(who), _asking(who)
 
     # -- how it is shown ------------------------------------------------------------------------------------------
 
@@ -222,7 +228,7 @@ def _check_content(job: Job, index: int) -> None:
         raise InvalidParameter(f"index is {index}: this job has one content, index 0", field="index")
 
 
-async def _model(name: str, upstream: Upstream, credentials: Credentials) -> ResolvedModel:
+async def _filming(upstream: Upstream, name: str, credentials: Credentials) -> ResolvedModel:
     """The model of a caller's choice, or the first that makes clips."""
     if not name:
         models: Sequence[str] = [
@@ -237,6 +243,23 @@ async def _model(name: str, upstream: Upstream, credentials: Credentials) -> Res
     if model.mode not in (Mode.CHAT, Mode.VIDEO) or CAPABILITY_VIDEO_GENERATION not in model.base.capabilities:
         raise Unsupported(f"the model {name!r} makes no videos", field="model")
     return model
+
+
+def _asking(who: Caller) -> Credentials:
+    """What a job is asked after with: the owner is known, so there is one."""
+    assert who.credentials is not None
+    return who.credentials
+
+
+def _scene(request: pb.CreateVideoRequest, images: Sequence[Attachment]) -> Scene:
+    return Scene(
+        request.prompt,
+        request.size,
+        images,
+        seconds=request.seconds if request.HasField("seconds") else None,
+        seed=request.seed if request.HasField("seed") else None,
+        extra=members(request.extra_json),
+    )
 
 
 def _page_size(asked: int) -> int:

@@ -237,18 +237,3 @@ class Upstream:
     async def refresh(self, credentials: Credentials) -> Credentials:
         """Gets a fresh credential for the same account."""
         raise Unsupported(f"{self.name} has no credentials that can be refreshed")
-
-
-class Upstreams:
-    """The open upstreams of a server."""
-
-    def __init__(self, upstreams: Sequence[Upstream]) -> None:
-        self._upstreams = tuple(upstreams)
-
-    def pick(self, credentials: Credentials | None) -> Upstream:
-        """The upstream that a credential belongs to; without one, the first."""
-        for upstream in self._upstreams:
-            if credentials is None or upstream.accepts(credentials):
-                return upstream
-        names = ", ".join(upstream.name for upstream in self._upstreams)
-        raise Unsupported(f"no upstream here takes an API key; this server speaks to: {names} (docs/credentials.md)")

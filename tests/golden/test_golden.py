@@ -11,6 +11,7 @@ from golden_uploads import calls, inline_media
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 from raw_server import RawServer
+from routed import router_of
 from story import (
     CASES,
     NOW,
@@ -154,7 +155,8 @@ async def answers(case: Case, url: str) -> list[Told]:
 async def _answer(upstream: ChatQwenAi, case: Case, credential: WebSession) -> Told:
     (request,) = parsed(CompleteChatRequest, case.read("2_rpc_request.txtpb"))
     model = await upstream.resolve(request.model, credential)
-    attachments = await inline_media().attach_messages(request.messages, upstream, credential)
+    who = router_of(upstream).caller(credential)
+    request, attachments = await inline_media().attached(request, who.own_lane(), who)
     messages = []
     try:
         async for message in upstream.chat(request, model, credential, attachments):

@@ -11,6 +11,7 @@ import pytest
 from golden_uploads import calls, inline_media
 from google.protobuf.message import Message
 from raw_server import RawServer
+from routed import router_of
 from story import GOLDEN, NOW, Case, asked, at_the_fixed_time, parsed, pretty, qwen, shown, with_named_ids
 from support import bearer, session, settings_for, shim_settings
 
@@ -18,7 +19,6 @@ from qwen_grpc.cli.gateway import open_gateway
 from qwen_grpc.inprocess import InProcessChannel
 from qwen_grpc.interceptors.around import Around
 from qwen_grpc.services.images import ImagesService
-from qwen_grpc.upstreams.base import Upstreams
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
 from qwen_grpc.upstreams.chat_qwen_ai.object_store import ObjectStore
 from qwen_grpc.v1 import images_pb2
@@ -116,7 +116,7 @@ async def answered(case: Case, url: str) -> Any:
     metadata = tuple(bearer(session(refresh=False)).items())
     async with (
         ChatQwenAi(Site(url, url), store=ObjectStore(url), now=lambda: NOW) as web,
-        serving(ImagesService(Upstreams([web]), inline_media(), now=lambda: NOW)) as channel,
+        serving(ImagesService(router_of(web), inline_media(), now=lambda: NOW)) as channel,
     ):
         return await getattr(ImagesServiceStub(channel), METHODS[case.folder.name])(request, metadata=metadata)
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from raw_server import Script, answer, raw_server
+from routed import router_of
 from story import GOLDEN, NOW, Case, asked, parsed, pretty, shown, with_named_ids
 from support import bearer, session, settings_for, shim_settings
 
@@ -21,7 +22,7 @@ from qwen_grpc.ledger.jobs import Wanted
 from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.services.jobs import STATES, Cadence, Desk, Order
 from qwen_grpc.services.videos import shown as as_video
-from qwen_grpc.upstreams.base import Attachment, Scene, Upstreams
+from qwen_grpc.upstreams.base import Attachment, Scene
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
 from qwen_grpc.v1 import videos_pb2 as pb
 from qwen_grpc.v1.models_pb2 import Model
@@ -83,8 +84,8 @@ async def played(case: Case, folder: Path) -> tuple[Job, list[bytes]]:
     replies = (always("new_chat.json"), *map(case.read, REPLIES))
     async with raw_server(*says(*replies)) as server, Ledger(folder / "ledger") as ledger:
         async with ChatQwenAi(Site(server.url, server.url), now=lambda: NOW) as web:
-            desk = Desk(Upstreams([web]), Jobs(ledger, now=lambda: NOW), Cadence(0.01, 0.01), now=lambda: NOW)
-            wanted = Wanted("owner", web.name, order.model, order.prompt, order.size, "", "")
+            desk = Desk(router_of(web), Jobs(ledger, now=lambda: NOW), Cadence(0.01, 0.01), now=lambda: NOW)
+            wanted = Wanted("owner", web.name, web.name, order.model, order.prompt, order.size, "", "")
             submit = partial(web.create_video, scene, MODEL, session())
             job = await desk.begin(Order(wanted, session(), submit))
             async for change in desk.watch(job, job.revision):

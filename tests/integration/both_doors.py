@@ -10,13 +10,14 @@ import grpc
 import httpx
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, RetryInfo
 from grpc_status import rpc_status
+from routed import fleet_of
 from support import bearer, records, session, settings_for, shim_settings
 
 from qwen_grpc.credentials import WebSession
 from qwen_grpc.ledger import Ledger
 from qwen_grpc.openai_json.codec import REQUESTS
 from qwen_grpc.server import Server
-from qwen_grpc.upstreams.base import Upstream, Upstreams
+from qwen_grpc.upstreams.base import Upstream
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
 from qwen_grpc.upstreams.http import Clocks
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
@@ -46,8 +47,8 @@ async def open_doors(
 ) -> AsyncIterator[Doors]:
     """A gateway in front of any upstream."""
     settings = settings_for(_Nowhere(), **changes)  # type: ignore[arg-type]
-    async with Ledger(settings.qwen_ledger) as ledger, upstream:
-        server = Server(Upstreams([upstream]), settings, ledger)
+    async with Ledger(settings.qwen_ledger) as ledger, fleet_of(upstream) as fleet:
+        server = Server(fleet, settings, ledger)
         await server.start()
         port, rest = await server.listen(), shim_settings(**(shim or {}))
         try:

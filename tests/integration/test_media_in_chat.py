@@ -7,6 +7,7 @@ import httpcore
 import pytest
 from files_caller import OTHER, failed, metadata, uploaded
 from raw_server import answer, raw_server
+from routed import router_of
 from support import House, bearer, body, open_house, session
 from upstream_record import NEW, calls, contents, sent
 
@@ -298,7 +299,8 @@ async def test_a_public_address_is_fetched_once_and_uploaded() -> None:
         media = Media(Owners(ledger), Files(ledger), Fetcher(resolve=resolve, connect=connect))
         async with ChatQwenAi(Site(simulator.url, simulator.url), None, ObjectStore(simulator.url)) as upstream:
             items = [("images[0]", Medium(url="http://media.test/cat.png"))]
-            found = [await media.attach(items, upstream, session(), kind="image") for _ in range(2)]
+            who = router_of(upstream).caller(session())
+            found = [await media.attach(items, who.own_lane(), who, kind="image") for _ in range(2)]
         (stored,) = simulator.files.values()
 
     attachment = Attachment(stored.id, "image", stored.url, "cat.png", "image/png", len(PNG))

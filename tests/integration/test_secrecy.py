@@ -225,8 +225,9 @@ import grpc
 from qwen_grpc.ledger import Ledger
 from qwen_grpc.logs import configure
 from qwen_grpc.server import Server
+from routed import fleet_of
 from qwen_grpc.settings import Settings
-from qwen_grpc.upstreams.base import Upstream, Upstreams
+from qwen_grpc.upstreams.base import Upstream
 from qwen_grpc.v1.chat_pb2 import ROLE_USER, ChatMessage, CompleteChatRequest
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 
@@ -256,7 +257,10 @@ class Broken(Upstream):
 
 async def main():
     configure("DEBUG", sys.argv[1])
-    server = Server(Upstreams([Broken()]), Settings.model_construct(), Ledger("unused"))
+    async with fleet_of(Broken()) as fleet:
+        await serve(Server(fleet, Settings.model_construct(), Ledger("unused")))
+
+async def serve(server):
     await server.start()
     request = CompleteChatRequest(model="qwen-max", messages=[ChatMessage(role=ROLE_USER, content=PROMPT)])
     call = ChatServiceStub(server.channel).CompleteChat(request, metadata=(("authorization", "Bearer " + PACKED),))

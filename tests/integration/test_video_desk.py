@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from routed import router_of
 from structlog.testing import capture_logs
 from support import session
 from upstream_record import until
@@ -18,7 +19,7 @@ from qwen_grpc.errors import JobUnknownOutcome, NotFound, ShuttingDown
 from qwen_grpc.ledger import Jobs, Ledger, State
 from qwen_grpc.ledger.jobs import Wanted
 from qwen_grpc.services.jobs import Cadence, Desk, Order
-from qwen_grpc.upstreams.base import Scene, Upstream, Upstreams, VideoTask
+from qwen_grpc.upstreams.base import Scene, Upstream, VideoTask
 from qwen_grpc.v1 import videos_pb2 as pb
 
 
@@ -61,7 +62,7 @@ class Office:
     path: Path
 
     def order(self, request_id: str = "", *, has_picture: bool = False) -> Order:
-        wanted = Wanted("owner", "studio", "model", "a fox", "", request_id, "hash")
+        wanted = Wanted("owner", "studio", "studio", "model", "a fox", "", request_id, "hash")
         return Order(wanted, session(), self.studio.take, has_picture=has_picture)
 
 
@@ -70,7 +71,7 @@ async def office(path: Path, cadence: Cadence | None = None) -> AsyncIterator[Of
     studio = Studio()
     async with Ledger(path) as ledger:
         jobs = Jobs(ledger)
-        desk = Desk(Upstreams([studio]), jobs, cadence or Cadence(0.01, 0.01, 60))
+        desk = Desk(router_of(studio), jobs, cadence or Cadence(0.01, 0.01, 60))
         try:
             yield Office(desk, studio, jobs, path)
         finally:

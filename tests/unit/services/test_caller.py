@@ -7,7 +7,9 @@ import pytest
 
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import TokenMalformed, TokenMissing
-from qwen_grpc.services.caller import caller, maybe_caller
+from qwen_grpc.routing.router import Router
+from qwen_grpc.routing.snapshot import Snapshot
+from qwen_grpc.services.caller import caller, credentials_of
 
 
 def context(*metadata: tuple[str, str | bytes]) -> Any:
@@ -28,7 +30,7 @@ KEY = ApiKey("sk-0123456789abcdef0123456789abcdef")
     ],
 )
 def test_a_credential_comes_in_the_forms_of_clients(metadata: list[tuple[str, str]]) -> None:
-    found: Credentials = caller(context(*metadata))
+    found: Credentials | None = credentials_of(context(*metadata))
     assert found == KEY
 
 
@@ -37,12 +39,12 @@ def test_a_credential_comes_in_the_forms_of_clients(metadata: list[tuple[str, st
     [[], [("x-request-id", "1")], [("authorization", "")], [("authorization", "Bearer ")], [("authorization", b"x")]],
 )
 def test_a_call_without_credential(metadata: list[tuple[str, str | bytes]]) -> None:
-    assert maybe_caller(context(*metadata)) is None
+    assert credentials_of(context(*metadata)) is None
     with pytest.raises(TokenMissing, match="^no credential came with the call; send 'authorization: Bearer"):
-        caller(context(*metadata))
+        caller(context(*metadata), Router(Snapshot(()))).required()
 
 
 def test_a_credential_that_does_not_decode_is_not_shown() -> None:
     with pytest.raises(TokenMalformed) as failure:
-        caller(context(("authorization", "Bearer eyJSECRET")))
+        credentials_of(context(("authorization", "Bearer eyJSECRET")))
     assert "SECRET" not in failure.value.message

@@ -1,0 +1,27 @@
+"""From the configuration to adapters: the one place that knows all of them."""
+
+from collections.abc import Callable, Mapping
+
+from qwen_grpc.configuration import UpstreamConfig
+from qwen_grpc.routing.fleet import Build
+from qwen_grpc.settings import Settings
+from qwen_grpc.upstreams.base import Upstream
+from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Keeping, ObjectStore, Site
+
+
+def builder(settings: Settings) -> Build:
+    """Makes the adapter of an upstream; it is not opened yet."""
+
+    def build(name: str, config: UpstreamConfig) -> Upstream:
+        return _ADAPTERS[config.kind](name, config, settings)
+
+    return build
+
+
+def _chat_qwen_ai(name: str, config: UpstreamConfig, settings: Settings) -> Upstream:
+    site = Site(config.base_url or settings.qwen_base_url, settings.qwen_auth_url)
+    keeping = Keeping(settings.model_cache_duration, settings.qwen_chat_idle, settings.qwen_keep_chats)
+    return ChatQwenAi(site, keeping, ObjectStore(settings.qwen_upload_url), name=name)
+
+
+_ADAPTERS: Mapping[str, Callable[[str, UpstreamConfig, Settings], Upstream]] = {"chat_qwen_ai": _chat_qwen_ai}
