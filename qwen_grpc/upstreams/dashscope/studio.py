@@ -1,0 +1,47 @@
+"""All of DashScope's media in one place: what an adapter opens beside its chat."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Self
+
+from qwen_grpc.upstreams.base import Download
+from qwen_grpc.upstreams.dashscope.files import Documents
+from qwen_grpc.upstreams.dashscope.hosts import allow, secured
+from qwen_grpc.upstreams.dashscope.images import Images
+from qwen_grpc.upstreams.dashscope.media import MediaInput
+from qwen_grpc.upstreams.dashscope.native import Native
+from qwen_grpc.upstreams.dashscope.origin import DashScopeOrigin
+from qwen_grpc.upstreams.dashscope.tasks import Pace, Tasks
+from qwen_grpc.upstreams.dashscope.temporary import TemporaryStore
+from qwen_grpc.upstreams.dashscope.videos import Videos
+from qwen_grpc.upstreams.results import Results
+
+
+class Studio:
+    """Pictures, clips, files and their results; an async context manager.
+
+    `origin` is the adapter's connection, which it opens and closes itself.
+    `patient` is one to the same server whose clock for headers allows for
+    large files and for pictures that are made while the caller waits.
+    """
+
+    def __init__(self, origin: DashScopeOrigin, patient: DashScopeOrigin, pace: Pace | None = None) -> None:
+        self._patient = patient
+        self._tasks = Tasks(Native(origin), pace)
+        self.store = TemporaryStore(Native(origin), patient)
+        media = MediaInput(self.store)
+        self.images = Images(Native(patient), self._tasks, media)
+        self.videos = Videos(origin, self._tasks, media)
+        self.documents = Documents(patient)
+        self._results = Results(origin, lambda url: allow(url, origin.name, origin.base_url))
+
+    async def __aenter__(self) -> Self:
+        await self._patient.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._tasks.close()
+        await self._patient.__aexit__(*exc)
+
+    def download(self, url: str, *, offset: int = 0, limit: int = 0) -> AbstractAsyncContextManager[Download]:
+        """Opens a result for reading; see `Upstream.download`."""
+        return self._results.download(secured(url), offset=offset, limit=limit)
