@@ -1,8 +1,10 @@
 """All of DashScope's media in one place: what an adapter opens beside its chat."""
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Self
 
+from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.upstreams.base import Download
 from qwen_grpc.upstreams.dashscope.files import Documents
 from qwen_grpc.upstreams.dashscope.hosts import allow, secured
@@ -15,17 +17,19 @@ from qwen_grpc.upstreams.dashscope.temporary import TemporaryStore
 from qwen_grpc.upstreams.dashscope.videos import Videos
 from qwen_grpc.upstreams.results import Results
 
+# Until the headers of an answer: large files have to arrive first, and some pictures are made while the caller waits.
+# The service itself was seen to allow 180 to 600 seconds.
+PATIENCE_S = 600.0
+
 
 class Studio:
     """Pictures, clips, files and their results; an async context manager.
 
-    `origin` is the adapter's connection, which it opens and closes itself.
-    `patient` is one to the same server whose clock for headers allows for
-    large files and for pictures that are made while the caller waits.
+    `origin` is the adapter's connection, which the adapter opens and closes.
     """
 
-    def __init__(self, origin: DashScopeOrigin, patient: DashScopeOrigin, pace: Pace | None = None) -> None:
-        self._patient = patient
+    def __init__(self, origin: DashScopeOrigin, config: UpstreamConfig, pace: Pace | None = None) -> None:
+        patient = self._patient = DashScopeOrigin(config, replace(origin.clocks, headers_s=PATIENCE_S))
         self._tasks = Tasks(Native(origin), pace)
         self.store = TemporaryStore(Native(origin), patient)
         media = MediaInput(self.store)

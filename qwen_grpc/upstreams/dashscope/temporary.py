@@ -53,7 +53,8 @@ def object_name() -> str:
 
 
 class TemporaryStore:
-    """Stores media for requests. `store` is the connection for files; the key never goes to the object store."""
+    """Stores media for requests. `store` is a connection that is patient with files; the key never
+    goes to the object store."""
 
     def __init__(self, native: Native, store: Origin, *, new_name: Callable[[], str] = object_name) -> None:
         self._native = native

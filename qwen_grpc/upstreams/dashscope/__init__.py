@@ -1,0 +1,1 @@
+"""DashScope, Alibaba's official API for Qwen and its models of pictures and clips."""
