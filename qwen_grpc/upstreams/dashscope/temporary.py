@@ -53,8 +53,7 @@ def object_name() -> str:
 
 
 class TemporaryStore:
-    """Stores media for requests. `store` is a connection that is patient with files; the key never
-    goes to the object store."""
+    """Stores media for requests. `store` is a connection that is patient with files; it never gets the key."""
 
     def __init__(self, native: Native, store: Origin, *, new_name: Callable[[], str] = object_name) -> None:
         self._native = native
