@@ -50,6 +50,13 @@ class DashScopeCaller:
         asked = {"model": "qwen-plus", "input": given, **body}
         return await self.http.post(path, json=asked, headers=headers or {})
 
+    async def film(self, text: str = "the sea", *, key: str = "", **body: Any) -> str:
+        """Submit a video; the id of its task."""
+        asked = {"model": "wan2.7-t2v", "input": {"prompt": text}, **body}
+        reply = await self.http.post(VIDEO, json=asked, headers={**ASYNC, **_bearer(key)})
+        task_id: str = reply.json()["output"]["task_id"]
+        return task_id
+
     async def task(self, task_id: str, key: str = "") -> dict[str, Any]:
         reply = await self.http.get(f"/api/v1/tasks/{task_id}", headers=_bearer(key))
         output: dict[str, Any] = reply.json()["output"]
@@ -73,6 +80,12 @@ async def dashscope(*, key: str = "sk-one", **options: Any) -> AsyncIterator[Das
     async with running(**options) as simulator, httpx.AsyncClient(headers=_bearer(key)) as http:
         http.base_url = simulator.url
         yield DashScopeCaller(simulator, http)
+
+
+async def fetch(url: str, **options: Any) -> httpx.Response:
+    """What a stranger gets."""
+    async with httpx.AsyncClient() as stranger:
+        return await stranger.get(url, **options)
 
 
 def events(body: bytes) -> list[Any]:
