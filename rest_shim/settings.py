@@ -17,3 +17,14 @@ class ShimSettings(BaseSettings):
     shim_target: str = Field("", description="gRPC target of `rest-shim`, such as `127.0.0.1:50051` or `unix:/run/q`.")
     max_body: int = Field(4 << 20, ge=1024, description="Bytes that a request body may have.")
     max_upload: int = Field(512 << 20, ge=1024, description="Bytes that the form of an upload may have.")
+
+
+class StandaloneSettings(ShimSettings):
+    """What `rest-shim` has beside that: TLS towards its target, and of its own port. All are PEM files."""
+
+    shim_ca: str = Field("", description="Authorities that the target's certificate is checked by, not the system's.")
+    shim_certificate: str = Field("", description="Certificate chain that is shown to the target (mTLS).")
+    shim_key: str = Field("", description="Private key of that certificate.")
+    door_certificate: str = Field("", description="Certificate chain of the REST port; empty: it speaks in clear.")
+    door_key: str = Field("", description="Private key of that certificate; only its owner may read it.")
+    door_client_ca: str = Field("", description="Authority that certificates of REST clients have to be of (mTLS).")

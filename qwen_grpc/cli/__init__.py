@@ -4,6 +4,8 @@ import typer
 
 from qwen_grpc.cli.demo import demo
 from qwen_grpc.cli.doctor import doctor
+from qwen_grpc.cli.keys import app as keys
+from qwen_grpc.cli.pool import pool
 from qwen_grpc.cli.serve import serve
 from qwen_grpc.cli.simulate import simulate
 from qwen_grpc.cli.token import app as token
@@ -18,4 +20,6 @@ app.command()(serve)
 app.command()(simulate)
 app.command()(demo)
 app.command()(doctor)
+app.command()(pool)
 app.add_typer(token, name="token", help="Credentials: inspect, pack, import.")
+app.add_typer(keys, name="keys", help="Gateway keys: add, list, revoke.")

@@ -19,6 +19,7 @@ from qwen_grpc.gateway_keys import PREFIX
 Problem = tuple[tuple[str | int, ...], str]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+NAME_EXPECTED = "expected a name of 1 to 32 small letters, digits, - and _, with a letter or digit first"
 # An upstream understands names of families as models with other names; all of them begin so.
 FAMILIES = "qwen*"
 # What only one kind of upstream takes notice of.
@@ -72,7 +73,7 @@ def _upstream(name: str, upstream: UpstreamConfig) -> Iterator[Problem]:
 
 def _name(name: str) -> Iterator[Problem]:
     if not NAME.fullmatch(name):
-        yield (), "expected a name of 1 to 32 small letters, digits, - and _, with a letter or digit first"
+        yield (), NAME_EXPECTED
 
 
 def _address(upstream: UpstreamConfig) -> Iterator[Problem]:
