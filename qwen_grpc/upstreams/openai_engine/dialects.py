@@ -53,7 +53,6 @@ class Dialect:
     fetches: bool = True
     tool_choice: bool = True
     several: bool = True
-    draws: bool = True
 
 
 GENERIC: Name = "generic"
@@ -75,14 +74,9 @@ DIALECTS: Mapping[Name, Dialect] = {
         fetches=False,
         tool_choice=False,
         several=False,
-        draws=False,
     ),
     "llamacpp": Dialect(
-        "llama.cpp",
-        "llamacpp",
-        Probe("/props", "default_generation_settings"),
-        budget="thinking_budget_tokens",
-        draws=False,
+        "llama.cpp", "llamacpp", Probe("/props", "default_generation_settings"), budget="thinking_budget_tokens"
     ),
     GENERIC: Dialect("another engine"),
 }
