@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import grpc
 from sanic import HTTPResponse
@@ -13,7 +13,7 @@ from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from rest_shim import sse
 from rest_shim.chunks import ChunkWriter
 from rest_shim.errors import bad_request, http_error
-from rest_shim.exchange import STREAM_S, UNARY_S, Exchange, answer
+from rest_shim.exchange import STREAM_S, Exchange, announced
 from rest_shim.line import Line
 
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[CompleteChatRequest, StreamChatResponse]"
@@ -34,9 +34,7 @@ async def complete_chat(exchange: Exchange) -> HTTPResponse | None:
 
 
 async def _complete(exchange: Exchange, message: CompleteChatRequest) -> HTTPResponse:
-    call = exchange.stubs.chat.CompleteChat(message, metadata=exchange.metadata, timeout=exchange.timeout(UNARY_S))
-    completion = await call
-    return answer(RESPONSES.write(completion), headers=await _model_header(call))
+    return await exchange.reply(exchange.stubs.chat.CompleteChat, message, RESPONSES.write)
 
 
 async def _stream(exchange: Exchange, message: CompleteChatRequest) -> None:
@@ -51,7 +49,7 @@ async def _stream(exchange: Exchange, message: CompleteChatRequest) -> None:
         headers = sse.HEADERS
         if first.done():
             first.result()
-            headers = headers | await _model_header(call)
+            headers = headers | await announced(call)
         response = await exchange.request.respond(headers=headers)
         async with Line(response, exchange.settings.heartbeat) as line:
             await _relay(call, first, line, include_usage=message.include_usage)
@@ -82,9 +80,3 @@ async def _relay(call: Call, first: First, line: Line, *, include_usage: bool) -
         await line.send(sse.DONE)
     except grpc.aio.AioRpcError as error:
         await line.send(sse.error_frame(http_error(error).body["error"]))
-
-
-async def _model_header(call: Any) -> dict[str, str]:
-    """Which model answers, as the server announced it."""
-    announced = dict(await call.initial_metadata())
-    return {"x-qwen-model": announced["x-qwen-model"]} if "x-qwen-model" in announced else {}

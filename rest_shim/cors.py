@@ -4,6 +4,8 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
+from rest_shim.exchange import ANNOUNCED, REQUEST_ID
+
 _ALLOWED = {
     "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
     "access-control-allow-headers": "*, authorization, content-type, x-api-key, x-request-id",
@@ -30,7 +32,7 @@ class Cors:
     async def _mark(self, request: Request, response: HTTPResponse) -> None:
         if self._allowed(request):
             response.headers["access-control-allow-origin"] = request.headers["origin"]
-            response.headers["access-control-expose-headers"] = "x-request-id, retry-after, x-qwen-model"
+            response.headers["access-control-expose-headers"] = ", ".join((REQUEST_ID, "retry-after", *ANNOUNCED))
         response.headers.add("vary", "origin")
 
     def _allowed(self, request: Request) -> bool:

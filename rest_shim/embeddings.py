@@ -7,9 +7,9 @@ from sanic import HTTPResponse
 
 from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
 from qwen_grpc.openai_json.kinds import base64_text
-from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest
+from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 from rest_shim.errors import bad_request
-from rest_shim.exchange import Exchange, Json, answer
+from rest_shim.exchange import Exchange, Json
 
 _FORMATS = ("float", "base64")
 
@@ -20,12 +20,15 @@ async def create_embeddings(exchange: Exchange) -> HTTPResponse:
     wanted = _format(body)
     REQUESTS.check(CreateEmbeddingsRequest, body)
     message = REQUESTS.read(CreateEmbeddingsRequest, body)
-    made = await exchange.call(exchange.stubs.embeddings.CreateEmbeddings, message)
+    write = _written_packed if wanted == "base64" else RESPONSES.write
+    return await exchange.reply(exchange.stubs.embeddings.CreateEmbeddings, message, write)
+
+
+def _written_packed(made: CreateEmbeddingsResponse) -> Json:
     written = RESPONSES.write(made)
-    if wanted == "base64":
-        for item, embedding in zip(written["data"], made.embeddings, strict=True):
-            item["embedding"] = packed(embedding.values)
-    return answer(written)
+    for item, embedding in zip(written["data"], made.embeddings, strict=True):
+        item["embedding"] = packed(embedding.values)
+    return written
 
 
 def _format(body: Json) -> str:

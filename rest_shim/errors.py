@@ -118,6 +118,7 @@ class HttpError(Exception):
         self.message = message
         self.param = param
         self.retry_after = retry_after
+        self.attempts = ""
 
     @property
     def body(self) -> Json:
@@ -131,23 +132,28 @@ class HttpError(Exception):
         headers = {"x-should-retry": "true" if self.row.retry else "false"}
         if self.retry_after is not None:
             headers["retry-after"] = str(-int(-self.retry_after // 1))
+        if self.attempts:
+            headers["x-qwen-attempts"] = self.attempts
         return headers
 
 
 def http_error(error: grpc.aio.AioRpcError) -> HttpError:
     """What a failed call looks like to an OpenAI client."""
-    row, param, retry_after = CODES[error.code()], None, None
+    row, param, retry_after, attempts = CODES[error.code()], None, None, ""
     for detail in _details(error):
         match detail:
             case ErrorInfo():
                 row = REASONS.get(detail.reason, row)
                 row = replace(row, retry=row.retry and "partial" not in detail.metadata)
+                attempts = detail.metadata.get("attempts", "")
             case RetryInfo():
                 retry_after = detail.retry_delay.ToMilliseconds() / 1000
             case BadRequest() if detail.field_violations:
                 field = detail.field_violations[0].field
                 param = _FORM_NAMES.get(field, field)
-    return HttpError(row, error.details() or row.code, param=param, retry_after=retry_after)
+    found = HttpError(row, error.details() or row.code, param=param, retry_after=retry_after)
+    found.attempts = attempts
+    return found
 
 
 def _details(error: grpc.aio.AioRpcError) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,8 @@ UNARY_S = 900.0
 STREAM_S = 3600.0
 # Credentials in the forms of OpenAI's and Anthropic's clients, and W3C trace context.
 REQUEST_ID = "x-request-id"
+# What the server tells of an answer: the model, the upstream, failed attempts, changes to the request.
+ANNOUNCED = ("x-qwen-model", "x-qwen-upstream", "x-qwen-attempts", "x-qwen-notice")
 CARRIED = ("authorization", "x-api-key", "traceparent", "tracestate")
 
 _request_id = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -62,6 +65,16 @@ class Exchange:
     async def call(self, method: Any, message: Any) -> Any:
         """A unary RPC."""
         return await method(message, metadata=self.metadata, timeout=self.timeout(UNARY_S))
+
+    async def reply(self, method: Any, message: Any, write: Callable[[Any], Json]) -> HTTPResponse:
+        """The answer to a unary RPC, with what the server announced of it."""
+        call = method(message, metadata=self.metadata, timeout=self.timeout(UNARY_S))
+        return answer(write(await call), headers=await announced(call))
+
+
+async def announced(call: Any) -> dict[str, str]:
+    """Who answers, what was tried before, and what was changed to get it served: headers of ours."""
+    return {name: value for name, value in await call.initial_metadata() if name in ANNOUNCED}
 
 
 def request_id(request: Request) -> str:

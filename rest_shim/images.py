@@ -10,7 +10,7 @@ from qwen_grpc.openai_json.overrides_chat import put_url
 from qwen_grpc.v1.common_pb2 import Media
 from qwen_grpc.v1.images_pb2 import EditImagesRequest, GenerateImagesRequest, ImageOptions
 from rest_shim.errors import bad_request
-from rest_shim.exchange import Exchange, Json, answer
+from rest_shim.exchange import Exchange, Json
 from rest_shim.small_forms import FormFile, small_form
 
 # Images come inline; this is the limit of a whole request that edits some.
@@ -26,7 +26,7 @@ async def generate_images(exchange: Exchange) -> HTTPResponse:
     body = exchange.body
     _check(GenerateImagesRequest, body)
     message = GenerateImagesRequest(model=body.get("model"), prompt=body["prompt"], options=_options(body))
-    return answer(RESPONSES.write(await exchange.call(exchange.stubs.images.GenerateImages, message)))
+    return await exchange.reply(exchange.stubs.images.GenerateImages, message, RESPONSES.write)
 
 
 async def edit_images(exchange: Exchange) -> HTTPResponse:
@@ -36,7 +36,7 @@ async def edit_images(exchange: Exchange) -> HTTPResponse:
     message = EditImagesRequest(model=body.get("model"), prompt=body["prompt"], options=_options(body), images=images)
     if body.get("mask") is not None:
         message.mask.CopyFrom(_media(body["mask"], "mask"))
-    return answer(RESPONSES.write(await exchange.call(exchange.stubs.images.EditImages, message)))
+    return await exchange.reply(exchange.stubs.images.EditImages, message, RESPONSES.write)
 
 
 def _edit(exchange: Exchange) -> tuple[Json, list[Media]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
-from qwen_grpc.calls import announce, begin
+from qwen_grpc.calls import announce, begin, notice
 
 
 class Context:
@@ -66,4 +66,17 @@ async def test_client_and_log_hear_which_model_answers() -> None:
     call = started(("x-request-id", "req-1"))
     await announce(call.context, model="m", upstream="u")
     assert call.facts == {"model": "m", "upstream": "u"}
-    assert call.context.sent == [(("x-request-id", "req-1"), ("x-qwen-model", "m"))]
+    assert call.context.sent == [(("x-request-id", "req-1"), ("x-qwen-model", "m"), ("x-qwen-upstream", "u"))]
+
+
+@pytest.mark.asyncio
+async def test_client_and_log_hear_what_was_tried_before_and_what_was_changed() -> None:
+    call = started(("x-request-id", "req-1"))
+    notice("thinking was switched off")
+    notice("one picture was left out")
+    await announce(call.context, model="m", upstream="u", attempts="u/1 RATE_LIMITED")
+    assert call.facts["notice"] == "thinking was switched off; one picture was left out"
+    assert call.context.sent[0][3:] == (
+        ("x-qwen-attempts", "u/1 RATE_LIMITED"),
+        ("x-qwen-notice", "thinking was switched off; one picture was left out"),
+    )

@@ -222,7 +222,8 @@ def test_everything_else_goes_on_to_the_routes(method: str, headers: dict[str, s
             ORIGIN,
             {
                 "access-control-allow-origin": ORIGIN,
-                "access-control-expose-headers": "x-request-id, retry-after, x-qwen-model",
+                "access-control-expose-headers": "x-request-id, retry-after, "
+                "x-qwen-model, x-qwen-upstream, x-qwen-attempts, x-qwen-notice",
             },
         ),
         ("https://evil.example", {}),
