@@ -2,7 +2,8 @@
 
 A name is a base and a suffix. The base is an id of the upstream or a family
 name such as `qwen-max`, which stands for the newest id of that line; the
-suffix asks for a mode. A variant is offered when its base model can do it.
+suffix asks for a mode. A variant is offered when its base model can do it; a
+model that does not chat is known by its plain name.
 """
 
 import difflib
@@ -83,6 +84,11 @@ class ResolvedModel:
         """Whether the name asks for web search."""
         return self.mode in (Mode.SEARCH, Mode.THINKING_SEARCH)
 
+    def require_chat(self) -> None:
+        """Raises `Unsupported` for a plain name of a model that only makes other things."""
+        if self.mode is Mode.CHAT and CAPABILITY_CHAT not in self.base.capabilities:
+            raise _not_offered(self, NEEDS[Mode.CHAT])
+
     def described(self) -> Model:
         """The model under the name that was asked for."""
         return _variant(self.asked.removesuffix(self.mode.value), self.base, self.mode)
@@ -121,9 +127,13 @@ def _base_model(base: str, known: Mapping[str, Model], families: Mapping[str, Se
 
 def _offered(resolved: ResolvedModel) -> ResolvedModel:
     if missing := _missing(resolved.base, resolved.mode):
-        words = ", ".join(Capability.Name(need).removeprefix("CAPABILITY_").lower() for need in missing)
-        raise Unsupported(f"{resolved.asked!r}: the model {resolved.id!r} does not offer {words}")
+        raise _not_offered(resolved, missing)
     return resolved
+
+
+def _not_offered(resolved: ResolvedModel, missing: Iterable[Capability]) -> Unsupported:
+    words = ", ".join(Capability.Name(need).removeprefix("CAPABILITY_").lower() for need in missing)
+    return Unsupported(f"{resolved.asked!r}: the model {resolved.id!r} does not offer {words}")
 
 
 def unknown_model(asked: str, offered: Iterable[Model]) -> ModelNotFound:
@@ -150,12 +160,16 @@ def listed(models: Sequence[Model], families: Mapping[str, Sequence[str]]) -> li
 
 
 def _modes(name: str, model: Model) -> list[Mode]:
-    # Dated and `-latest` forms are listed as they are, without variants of their own.
-    modes = (Mode.CHAT,) if name.endswith(_ALIAS_TAILS) else Mode
+    # Dated and `-latest` forms, and what does not chat, are listed as they are, without variants of their own.
+    plain = name.endswith(_ALIAS_TAILS) or CAPABILITY_CHAT not in model.capabilities
+    modes = (Mode.CHAT,) if plain else Mode
     return [mode for mode in modes if not _missing(model, mode)]
 
 
 def _missing(model: Model, mode: Mode) -> list[Capability]:
+    if mode is Mode.CHAT and model.capabilities:
+        # A plain name is good for whatever its model can do.
+        return []
     return [need for need in NEEDS[mode] if need not in model.capabilities]
 
 

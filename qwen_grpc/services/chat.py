@@ -50,6 +50,7 @@ class ChatService(ChatServiceServicer):
         wish = Wish(Use.CHAT, only, "" if who.own else thread_of(request))
 
         async def begin(stop: Stop) -> AsyncGenerator[StreamChatResponse, None]:
+            stop.model.require_chat()
             asked, attachments = await self._media.attached(request, stop.lane, who)
             return stop.lane.upstream.chat(asked, stop.model, stop.lane.credentials, attachments)
 

@@ -180,7 +180,7 @@ async def test_only_variants_that_the_model_offers_are_listed(monkeypatch: pytes
             "deep",
             "deep-no-thinking",
             "deep-thinking",
-            "mute-image",
+            "mute",
             "quick",
             "quick-search",
         ]

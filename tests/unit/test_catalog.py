@@ -85,7 +85,6 @@ def test_near_names_are_offered(asked: str, message: str) -> None:
         ("plain-video", "'plain-video': the model 'plain' does not offer video_generation"),
         ("plain-thinking-search", "'plain-thinking-search': the model 'plain' does not offer thinking, search"),
         ("plain-no-thinking", "'plain-no-thinking': the model 'plain' does not offer thinking"),
-        ("painter", "'painter': the model 'painter' does not offer chat"),
     ],
 )
 def test_what_a_model_cannot_do_is_refused_by_name(asked: str, message: str) -> None:
@@ -94,11 +93,20 @@ def test_what_a_model_cannot_do_is_refused_by_name(asked: str, message: str) -> 
     assert failure.value.message == message
 
 
+def test_what_does_not_chat_is_known_by_its_plain_name_and_does_not_chat() -> None:
+    found = resolve("painter", MODELS, FAMILIES)
+    assert (found.id, found.mode) == ("painter", Mode.CHAT)
+    with pytest.raises(Unsupported, match="'painter': the model 'painter' does not offer chat"):
+        found.require_chat()
+    for chats in ("plain", "qwen-max-thinking", "painter-image"):
+        resolve(chats, MODELS, FAMILIES).require_chat()
+
+
 def test_all_names_that_work_are_listed() -> None:
     suffixes = ("", "-thinking", "-no-thinking", "-search", "-thinking-search", "-deep-research")
     bases = ("qwen3.7-max", "qwen3.8-max", "qwen-max")
     names = [base + suffix for base in bases for suffix in suffixes] + ["qwen-max-latest", "qwen-max-0428", "plain"]
-    names += ["painter-image", "qwen-deep-research"]
+    names += ["painter", "qwen-deep-research"]
     assert sorted(model.id for model in listed(MODELS, FAMILIES)) == sorted(names)
 
 
