@@ -53,7 +53,7 @@ class Shape(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """One of the sizes of some resolutions; the first one is that of a ratio."""
+    """One of the sizes of some resolutions, the last of which is what the model makes unless told otherwise."""
 
     resolutions: Sequence[str]
 
@@ -64,7 +64,7 @@ class Sizes:
 
     @property
     def _frames(self) -> Listed:
-        return Listed([frame for name in self.resolutions for frame in FRAMES[name].values()])
+        return Listed([frame for name in reversed(self.resolutions) for frame in FRAMES[name].values()])
 
     def __str__(self) -> str:
         return str(self._frames)
@@ -99,7 +99,7 @@ class Resolutions:
             return {}
         if size.upper() in self.resolutions:
             return {"resolution": size.upper()}
-        resolution, ratio = _named(size)
+        resolution, ratio = ("", size) if size in self.ratios else _named(size)
         if (resolution and resolution not in self.resolutions) or ratio not in (self.ratios or (ratio,)):
             raise impossible(size, self)
         if not self.ratios:
