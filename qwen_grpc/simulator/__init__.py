@@ -2,12 +2,16 @@
 
 from qwen_grpc.simulator.app import running
 from qwen_grpc.simulator.behaviour import Behaviour
+from qwen_grpc.simulator.dashscope.behaviour import DashScopeBehaviour, KeyRow, Limit
 from qwen_grpc.simulator.state import Arrived, Simulator, StopCall, StreamRecord, make_refresh_token, make_token
 from qwen_grpc.simulator.stored import StoredFile, StorePass, VideoTask
 
 __all__ = [
     "Arrived",
     "Behaviour",
+    "DashScopeBehaviour",
+    "KeyRow",
+    "Limit",
     "Simulator",
     "StopCall",
     "StorePass",

@@ -5,6 +5,9 @@ from typing import Any
 import httpx
 import pytest
 from dashscope_caller import CHAT, WEATHER, dashscope, deltas, events, said, uuids
+from simulator_caller import Caller, answer_of
+
+from qwen_grpc.simulator import make_token
 
 NOW = 1_770_343_445
 ID = "chatcmpl-00000000-0000-9000-8000-000000000001"
@@ -225,10 +228,14 @@ async def test_an_answer_is_as_long_as_it_may_be(limit: str) -> None:
 
 @pytest.mark.asyncio
 async def test_the_same_prompt_gets_the_answer_of_the_other_face() -> None:
+    text = "hello \u4f60\u597d, how are you today?"
     async with dashscope() as caller:
-        body = await caller.stream("hello \u4f60\u597d")
+        here = await caller.stream(text)
+        site = {"authorization": f"Bearer {make_token('user-1')}", "version": "0.3.12"}
+        async with httpx.AsyncClient(base_url=caller.simulator.url, headers=site) as http:
+            there = (await Caller(caller.simulator, http).ask(text)).content
 
-    assert said(body) == "You said: hello \u4f60\u597d"
+    assert said(here) == answer_of(there) == f"You said: {text}"
 
 
 @pytest.mark.asyncio
@@ -264,10 +271,11 @@ def asking(text: str, **body: Any) -> dict[str, Any]:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("scenario", ["silent", "headers_only", "stall"])
-async def test_a_caller_that_hangs_up_is_recorded(scenario: str) -> None:
+async def test_a_caller_that_hangs_up_is_recorded(scenario: str, stream: bool) -> None:
     async with dashscope() as caller:
-        body = asking(f"[[sim:{scenario}]] hi", stream=True)
+        body = asking(f"[[sim:{scenario}]] hi", stream=stream)
         asked = asyncio.create_task(caller.http.post(CHAT, json=body))
         async with asyncio.timeout(5):
             while not caller.simulator.streams:  # noqa: ASYNC110 - there is no event to wait for

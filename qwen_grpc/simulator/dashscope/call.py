@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from qwen_grpc.simulator.dashscope.state import DashScope
 from qwen_grpc.simulator.replies import HTML, Answer
 from qwen_grpc.simulator.routes import Respond
 from qwen_grpc.simulator.script import tagged
-from qwen_grpc.simulator.state import Simulator, happens
+from qwen_grpc.simulator.state import Simulator
 
 COMPAT = "/compatible-mode/"
 # Their answers have no request id in the headers (as recorded in 2025 and 2026).
@@ -189,7 +188,7 @@ async def misbehave(call: Call, chosen: Cue) -> None:
     if chosen.scenario == "slow_first":
         await _held(call, chosen.scenario, chosen.count or call.behaviour.slow_first_s)
     elif chosen.scenario == "stall":
-        await _held(call, chosen.scenario, math.inf)
+        await _held(call, chosen.scenario)
     elif chosen.scenario in ODD:
         raise Answered(ODD[chosen.scenario](call))
     fault = faults.FAULTS.get(chosen.scenario)
@@ -197,12 +196,12 @@ async def misbehave(call: Call, chosen: Cue) -> None:
         raise Refused(fault, str(chosen.count or ""))
 
 
-async def _held(call: Call, scenario: str, seconds: float) -> None:
-    """Keep the caller waiting; whether it hung up is recorded like that of a stream."""
+async def _held(call: Call, scenario: str, seconds: float | None = None) -> None:
+    """Keep the caller waiting, for ever without a time; whether it hung up is recorded like that of a stream."""
     simulator = call.simulator
     record = simulator.opened("", call.id, scenario)
     try:
-        await happens(asyncio.Event().wait(), seconds)
+        await (asyncio.Event().wait() if seconds is None else asyncio.sleep(seconds))
     except asyncio.CancelledError:
         simulator.closed(record, "reset" if simulator.stopping else "client_gone")
         raise

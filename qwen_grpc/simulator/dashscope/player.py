@@ -107,5 +107,4 @@ class Playing:
         raise RequestCancelled
 
     def _left(self) -> None:
-        outcome = "reset" if self.call.simulator.stopping else "client_gone"
-        self.call.simulator.closed(self.record, "reset" if outcome == "reset" else "client_gone")
+        self.call.simulator.closed(self.record, "reset" if self.call.simulator.stopping else "client_gone")
