@@ -156,7 +156,7 @@ class Server:
         self._drain = Drain()
         self._settings = settings
         self._services = Services(fleet.router, settings, ledger)
-        interceptors = self._interceptors(settings, self._drain)
+        interceptors = self._interceptors(settings, self._drain, fleet.router)
         options = OPTIONS | {"grpc.so_reuseport": int(reuse_port)}
         self._admin = AdminDoor(fleet.router)
         self.admin_port: int | None = None
@@ -167,10 +167,10 @@ class Server:
         reflection.enable_server_reflection((*SERVED, HEALTH, reflection.SERVICE_NAME), self._grpc)
 
     @staticmethod
-    def _interceptors(settings: Settings, drain: Drain) -> Sequence[ServerInterceptor]:
+    def _interceptors(settings: Settings, drain: Drain, router: Router) -> Sequence[ServerInterceptor]:
         # Outermost first. `observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
         scopes = Around(observe, translate_errors, drain, Limit(settings.qwen_max_calls), default_deadline)
-        return (scopes, Admission())
+        return (scopes, Admission(router.is_public))
 
     async def start(self) -> None:
         """Reports healthy; the in-process channel works from now on."""

@@ -24,6 +24,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.sizes import PIXELS, RATIOS
 from qwen_grpc.upstreams.fetcher import MAX_FETCHED
 from qwen_grpc.upstreams.kinds import MAX_BYTES, MAX_FILES, MIB
 from qwen_grpc.v1 import (
+    admin_pb2,
     chat_pb2,
     chats_pb2,
     embeddings_pb2,
@@ -40,7 +41,7 @@ from rest_shim.stubs import CHANNEL_OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-CONTRACT = (models_pb2, chat_pb2, images_pb2, videos_pb2, chats_pb2, tokens_pb2, files_pb2, embeddings_pb2)
+CONTRACT = (models_pb2, chat_pb2, images_pb2, videos_pb2, chats_pb2, tokens_pb2, files_pb2, embeddings_pb2, admin_pb2)
 # Reasons that no class stands for, because the shim finds these failures itself.
 SHIM_FINDS = {"HEADERS_TOO_LARGE": "The request headers are over 16 KiB."}
 
@@ -102,7 +103,7 @@ def rpcs() -> Iterator[Row]:
 def _rpc(service: ServiceDescriptor, method: MethodDescriptor) -> Row:
     options: Any = method.GetOptions()
     harmless = options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS
-    status = "served" if service.full_name in SERVED else "in the contract, not served yet"
+    status = "served" if service.full_name in SERVED else "on the admin port"
     return (f"`{service.name}.{method.name}`", _shape(method), "yes" if harmless else "no", status)
 
 

@@ -1,6 +1,6 @@
 """Refuses calls without a credential before anything of them is read."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -17,9 +17,15 @@ OPEN = (f"{OURS}ModelsService/", f"{OURS}TokensService/")
 class Admission(ServerInterceptor):
     """Answers a call without credential by a handler that streams its request, whatever the call's shape.
 
+    While `is_public` says so, there is an upstream that serves anybody, and
+    the services themselves refuse what needs a credential.
+
     The usual unary handler would make the server receive the whole request
     first: for a refused upload of 60 MiB that is 60 MiB of memory.
     """
+
+    def __init__(self, is_public: Callable[[], bool] = lambda: False) -> None:
+        self._is_public = is_public
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -28,7 +34,7 @@ class Admission(ServerInterceptor):
         method, metadata = handler_call_details.method, handler_call_details.invocation_metadata or ()
         if not method.startswith(OURS) or method.startswith(OPEN):
             return await continuation(handler_call_details)
-        if any(key in CREDENTIAL_KEYS and value for key, value in metadata):
+        if any(key in CREDENTIAL_KEYS and value for key, value in metadata) or self._is_public():
             return await continuation(handler_call_details)
         return grpc.stream_stream_rpc_method_handler(_refuse)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from qwen_grpc.addresses import CHAT_HOST
 from qwen_grpc.credentials import ApiKey, Credentials, WebSession, missing
 from qwen_grpc.errors import AccessDenied, QwenError, TokenMalformed, Unsupported
 from qwen_grpc.gateway_keys import PREFIX
@@ -108,7 +109,7 @@ class Caller:
 
 def _looks(credentials: Credentials) -> str:
     if isinstance(credentials, WebSession):
-        return "this is a web session of chat.qwen.ai"
+        return f"this is a web session of {CHAT_HOST}"
     if credentials.value.startswith(OFFICIAL_PREFIX):
         return f"this looks like a key of the official API ({OFFICIAL_PREFIX}…)"
     if credentials.value.startswith(PREFIX):
@@ -121,7 +122,7 @@ def _taken(snapshot: Snapshot) -> str:
     kinds = {entry.config.kind for entry in snapshot.entries}
     taken = []
     if "chat_qwen_ai" in kinds:
-        taken.append("a web session of chat.qwen.ai (a JWT, or H4sI…)")
+        taken.append(f"a web session of {CHAT_HOST} (a JWT, or H4sI…)")
     if "dashscope" in kinds:
         taken.append(f"a DashScope key ({OFFICIAL_PREFIX}…)")
     if any(entry.config.caller_keys for entry in snapshot.entries):

@@ -15,6 +15,10 @@ class Router:
         self.snapshot = snapshot
         self._affinity = Affinity()
 
+    def is_public(self) -> bool:
+        """Whether some upstream serves callers without a credential."""
+        return any(entry.config.public for entry in self.snapshot.entries)
+
     def caller(self, credentials: Credentials | None) -> Caller:
         """Who sent this credential. The caller keeps this snapshot for the whole call."""
         return Caller(self.snapshot, credentials, self.snapshot.key(credentials))

@@ -5,6 +5,7 @@ import re
 from importlib import import_module
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -15,6 +16,8 @@ from source_tree import ROOT
 from support import House
 
 from qwen_grpc.server import SERVED
+from qwen_grpc.v1.admin_pb2 import GetPoolRequest
+from qwen_grpc.v1.admin_pb2_grpc import AdminServiceStub
 from rest_shim.routes import ROUTES
 from rest_shim.stubs import stubs_on
 
@@ -27,6 +30,9 @@ MODULES = [import_module(f"qwen_grpc.v1.{path.stem}") for path in sorted((ROOT /
 SERVICES: list[ServiceDescriptor] = [
     service for module in MODULES for service in module.DESCRIPTOR.services_by_name.values()
 ]
+# On a port of its own, for the operator alone.
+ADMIN = "qwen.v1.AdminService"
+PUBLIC = [service for service in SERVICES if service.full_name != ADMIN]
 METHODS = [method for service in SERVICES for method in service.methods]
 
 
@@ -36,7 +42,7 @@ def short(described: Any) -> str:
 
 def test_every_service_is_served() -> None:
     named = sorted(SERVED)
-    assert sorted(service.full_name for service in SERVICES) == named, "put the service into SERVED and Services"
+    assert sorted(service.full_name for service in PUBLIC) == named, "put the service into SERVED and Services"
 
 
 @pytest.mark.parametrize("method", METHODS, ids=short)
@@ -61,7 +67,7 @@ def is_ours(kind: type) -> bool:
 
 
 def test_every_served_rpc_has_a_route_or_a_reason() -> None:
-    served = {short(method) for method in METHODS}
+    served = {short(method) for method in METHODS if method.containing_service in PUBLIC}
     assert routed() | WITHOUT_ROUTE.keys() == served | {"Health.Check"}, (
         "give each served RPC a line in ROUTES of rest_shim/routes.py, or a reason in WITHOUT_ROUTE"
     )
@@ -81,8 +87,15 @@ def routed() -> set[str]:
 async def test_the_shim_has_one_stub_for_every_served_service(house: House) -> None:
     stubs = stubs_on(house.channel)
     kinds = sorted(type(getattr(stubs, name)).__name__ for name in stubs.__slots__)
-    wanted = sorted([*(f"{service.name}Stub" for service in SERVICES), "HealthStub"])
+    wanted = sorted([*(f"{service.name}Stub" for service in PUBLIC), "HealthStub"])
     assert wanted == kinds, "add the service's stub to Stubs in rest_shim/stubs.py"
+
+
+@pytest.mark.asyncio
+async def test_the_admin_service_is_not_on_the_public_port(house: House) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await AdminServiceStub(house.channel).GetPool(GetPoolRequest())
+    assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 @pytest.mark.asyncio
@@ -102,7 +115,7 @@ async def test_reflection_lists_every_service(house: House) -> None:
 
 
 def names() -> list[str]:
-    return [service.full_name for service in SERVICES]
+    return [service.full_name for service in PUBLIC]
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=short)
