@@ -13,7 +13,7 @@ import grpc
 import httpx
 
 from qwen_grpc.cli.gateway import Gateway, open_gateway
-from qwen_grpc.credentials import WebSession, pack
+from qwen_grpc.credentials import ApiKey, Credentials, WebSession, pack
 from qwen_grpc.settings import Settings
 from qwen_grpc.simulator import Behaviour, Simulator, make_refresh_token, make_token, running
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
@@ -38,9 +38,10 @@ def _refresh_token(user: str) -> str:
     return make_refresh_token(user)
 
 
-def bearer(credential: WebSession | None = None) -> dict[str, str]:
+def bearer(credential: Credentials | None = None) -> dict[str, str]:
     """The header of a credential."""
-    return {"authorization": f"Bearer {pack(credential or session())}"}
+    text = credential.value if isinstance(credential, ApiKey) else pack(credential or session())
+    return {"authorization": f"Bearer {text}"}
 
 
 def settings_for(simulator: Simulator, **changes: Any) -> Settings:

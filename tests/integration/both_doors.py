@@ -13,7 +13,7 @@ from grpc_status import rpc_status
 from routed import fleet_of
 from support import bearer, records, session, settings_for, shim_settings
 
-from qwen_grpc.credentials import WebSession
+from qwen_grpc.credentials import Credentials
 from qwen_grpc.ledger import Ledger
 from qwen_grpc.openai_json.codec import REQUESTS
 from qwen_grpc.server import Server
@@ -86,7 +86,7 @@ def request_of(body: Mapping[str, Any]) -> CompleteChatRequest:
     return REQUESTS.read(CompleteChatRequest, dict(body))
 
 
-def metadata(credential: WebSession | None = None) -> tuple[tuple[str, str], ...]:
+def metadata(credential: Credentials | None = None) -> tuple[tuple[str, str], ...]:
     """A credential as metadata."""
     return tuple(bearer(credential or session()).items())
 
@@ -124,10 +124,10 @@ class Outcome:
     failure: GrpcFailure | HttpFailure | None
 
 
-Way = Callable[[Any, Mapping[str, Any], WebSession | None], Awaitable[Outcome]]
+Way = Callable[[Any, Mapping[str, Any], Credentials | None], Awaitable[Outcome]]
 
 
-async def rest_whole(doors: Any, body: Mapping[str, Any], credential: WebSession | None = None) -> Outcome:
+async def rest_whole(doors: Any, body: Mapping[str, Any], credential: Credentials | None = None) -> Outcome:
     """One JSON answer."""
     reply = await doors.http.post(COMPLETIONS, json=body, headers=bearer(credential))
     if reply.status_code != 200:
@@ -135,7 +135,7 @@ async def rest_whole(doors: Any, body: Mapping[str, Any], credential: WebSession
     return Outcome(reply.json()["choices"][0]["message"]["content"], None)
 
 
-async def rest_stream(doors: Any, body: Mapping[str, Any], credential: WebSession | None = None) -> Outcome:
+async def rest_stream(doors: Any, body: Mapping[str, Any], credential: Credentials | None = None) -> Outcome:
     """An SSE answer; a failed one has exactly one error record, at its end, and no `[DONE]`."""
     reply = await doors.http.post(COMPLETIONS, json={**body, "stream": True}, headers=bearer(credential))
     if reply.status_code != 200:
@@ -152,7 +152,7 @@ async def rest_stream(doors: Any, body: Mapping[str, Any], credential: WebSessio
     return Outcome(text, HttpFailure(200, **_told(last["error"])))
 
 
-async def grpc_whole(doors: Any, body: Mapping[str, Any], credential: WebSession | None = None) -> Outcome:
+async def grpc_whole(doors: Any, body: Mapping[str, Any], credential: Credentials | None = None) -> Outcome:
     """`CompleteChat`."""
     try:
         whole = await doors.chat.CompleteChat(request_of(body), metadata=metadata(credential), timeout=20)
@@ -161,7 +161,7 @@ async def grpc_whole(doors: Any, body: Mapping[str, Any], credential: WebSession
     return Outcome(whole.choices[0].message.content, None)
 
 
-async def grpc_stream(doors: Any, body: Mapping[str, Any], credential: WebSession | None = None) -> Outcome:
+async def grpc_stream(doors: Any, body: Mapping[str, Any], credential: Credentials | None = None) -> Outcome:
     """`StreamChat`."""
     text = ""
     try:
@@ -180,7 +180,7 @@ WAYS: dict[str, Way] = {
 }
 
 
-async def all_ways(doors: Any, body: Mapping[str, Any], credential: WebSession | None = None) -> dict[str, Outcome]:
+async def all_ways(doors: Any, body: Mapping[str, Any], credential: Credentials | None = None) -> dict[str, Outcome]:
     """The outcome of each way, asked at the same time."""
     outcomes = await asyncio.gather(*(ask(doors, body, credential) for ask in WAYS.values()))
     return dict(zip(WAYS, outcomes, strict=True))
