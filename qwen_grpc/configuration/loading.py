@@ -18,7 +18,7 @@ TABLES = frozenset(Configuration.model_fields)
 EXPECTED = {
     "missing": "missing",
     "model_type": "expected a table",
-    "mapping_type": "expected a table",
+    "dict_type": "expected a table",
     "tuple_type": "expected a list",
     "string_type": "expected a text",
     "string_too_short": "expected a text that is not empty",

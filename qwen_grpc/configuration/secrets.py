@@ -99,17 +99,22 @@ def read_secret(ref: SecretRef, environment: Environment, at_least: int) -> str:
 def private_file(path: str) -> bytes:
     """The content of a file that only its owner has rights to. Raises `Unusable`."""
     try:
-        # Without it, opening a pipe would wait for somebody to write.
+        # Without the flag, opening a pipe would wait for somebody to write.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(number, "rb") as file:
-            state = os.fstat(number)
-            if not stat.S_ISREG(state.st_mode):
-                raise Unusable("expected a file, not a folder or device")
-            if state.st_mode & OTHERS:
-                raise Unusable(f"others may read this file (mode {state.st_mode & 0o777:o}); `chmod 600` it")
-            return file.read(MAX_BYTES)
+        try:
+            _check_private(os.fstat(number))
+            return os.read(number, MAX_BYTES)
+        finally:
+            os.close(number)
     except OSError as error:
         raise Unusable(f"this file cannot be read: {error.strerror}") from None
+
+
+def _check_private(state: os.stat_result) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise Unusable("expected a file, not a folder or device")
+    if state.st_mode & OTHERS:
+        raise Unusable(f"others may read this file (mode {state.st_mode & 0o777:o}); `chmod 600` it")
 
 
 def refs_of(configuration: Configuration) -> Sequence[SecretRef]:
