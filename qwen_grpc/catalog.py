@@ -138,7 +138,7 @@ def _not_offered(resolved: ResolvedModel, missing: Iterable[Capability]) -> Unsu
 
 def unknown_model(asked: str, offered: Iterable[Model]) -> ModelNotFound:
     """The one text about names that nobody knows, with near ones."""
-    near = difflib.get_close_matches(asked, [model.id for model in offered], n=3, cutoff=0.5)
+    near = difflib.get_close_matches(asked, dict.fromkeys(model.id for model in offered), n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
     return ModelNotFound(f"unknown model {asked[:80]!r}{hint} GET /v1/models (ListModels) lists all")
 

@@ -40,7 +40,7 @@ async def candidates(caller: Caller, name: str, resolve: Resolve = by_name) -> A
     for entry, credentials, asked in asked_of(caller.snapshot, name, visible):
         try:
             model = await resolve(entry.upstream, asked, credentials)
-            _check_allowed(caller, entry, name, model)
+            check_allowed(caller, entry, name, model)
         except (ModelNotFound, Unsupported, AccessDenied) as error:
             failures.append(error)
             continue
@@ -72,7 +72,8 @@ def _aliased(name: str, snapshot: Snapshot) -> list[tuple[str, str, str]]:
     return []
 
 
-def _check_allowed(caller: Caller, entry: Entry, name: str, model: ResolvedModel) -> None:
+def check_allowed(caller: Caller, entry: Entry, name: str, model: ResolvedModel) -> None:
+    """Raises `ModelNotFound` where the upstream is not for this model, `AccessDenied` where the caller's key is not."""
     if not _allowed(name, model, entry.config.models):
         raise unknown_model(name, ())
     if caller.key is not None and not _allowed(name, model, caller.key.config.models):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qwen_grpc.catalog import ResolvedModel
-from qwen_grpc.errors import ModelNotFound, QwenError, Unsupported
+from qwen_grpc.errors import AccessDenied, ModelNotFound, QwenError, Unsupported
 from qwen_grpc.routing.callers import Caller
-from qwen_grpc.routing.candidates import asked_of, refused
+from qwen_grpc.routing.candidates import asked_of, check_allowed, refused
 from qwen_grpc.routing.snapshot import Entry, matches
 from qwen_grpc.upstreams.base import ModelList
 from qwen_grpc.v1.models_pb2 import Model
@@ -82,13 +82,15 @@ async def described(caller: Caller, name: str) -> Model:
     visible = caller.visible()
     for entry, credentials, asked in asked_of(caller.snapshot, name, visible):
         try:
-            found.append((entry, await entry.upstream.resolve(asked, credentials)))
-        except (ModelNotFound, Unsupported) as error:
+            model = await entry.upstream.resolve(asked, credentials)
+            check_allowed(caller, entry, name, model)
+            found.append((entry, model))
+        except (ModelNotFound, Unsupported, AccessDenied) as error:
             failures.append(error)
     if not found:
-        caller_sees = [(entry.upstream, credentials) for entry, credentials in visible]
-        raise await refused(name, caller_sees, failures)
-    model = found[0][1].described()
-    model.id = name
-    model.upstreams.extend(entry.name for entry, _ in found)
-    return model
+        raise await refused(name, [(entry.upstream, credentials) for entry, credentials in visible], failures)
+    shown = found[0][1].described()
+    if shown.id != name:
+        shown.id, shown.base_model_id = name, shown.base_model_id or shown.id
+    shown.upstreams.extend(entry.name for entry, _ in found)
+    return shown
