@@ -7,3 +7,4 @@ compile="$uv pip compile -q --universal --generate-hashes --python-version 3.11 
 $compile pyproject.toml -o requirements/runtime.txt
 $compile pyproject.toml --extra typed --group test --group check --group bench -c requirements/runtime.txt -o requirements/dev.txt
 $compile requirements/proto.in -o requirements/proto.txt
+$compile requirements/engine.in -o requirements/engine.txt
