@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from qwen_grpc.calls import notice
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import ApiKey
 from qwen_grpc.errors import QwenError, UpstreamError
@@ -22,9 +21,7 @@ class Images:
     `tell` lets the caller know what of a request was not sent.
     """
 
-    def __init__(
-        self, patient: Native, tasks: Tasks, media: MediaInput, *, tell: Callable[[str], None] = notice
-    ) -> None:
+    def __init__(self, patient: Native, tasks: Tasks, media: MediaInput, tell: Callable[[str], None]) -> None:
         self._patient = patient
         self._tasks = tasks
         self._media = media

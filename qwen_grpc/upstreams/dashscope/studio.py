@@ -1,9 +1,11 @@
 """All of DashScope's media in one place: what an adapter opens beside its chat."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Self
 
+from qwen_grpc.calls import notice
 from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.upstreams.base import Download
 from qwen_grpc.upstreams.dashscope.files import Documents
@@ -26,15 +28,23 @@ class Studio:
     """Pictures, clips, files and their results; an async context manager.
 
     `origin` is the adapter's connection, which the adapter opens and closes.
+    `tell` lets the caller know what of a request was not sent.
     """
 
-    def __init__(self, origin: DashScopeOrigin, config: UpstreamConfig, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        origin: DashScopeOrigin,
+        config: UpstreamConfig,
+        *,
+        pace: Pace | None = None,
+        tell: Callable[[str], None] = notice,
+    ) -> None:
         patient = self._patient = DashScopeOrigin(config, replace(origin.clocks, headers_s=PATIENCE_S))
         self._tasks = Tasks(Native(origin), pace)
         self.store = TemporaryStore(Native(origin), patient)
         media = MediaInput(self.store)
-        self.images = Images(Native(patient), self._tasks, media)
-        self.videos = Videos(origin, self._tasks, media)
+        self.images = Images(Native(patient), self._tasks, media, tell)
+        self.videos = Videos(origin, self._tasks, media, tell)
         self.documents = Documents(patient)
         self._results = Results(origin, lambda url: allow(url, origin.name, origin.base_url))
 

@@ -6,6 +6,7 @@ that spring allow 20 looks a second for all tasks of an account.
 
 import asyncio
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -56,6 +57,13 @@ class Pace:
     growth: float = 1.5
     longest_s: float = 8.0
     patience_s: float = 600.0
+
+    def pauses(self) -> Iterator[float]:
+        """The pauses before each look, without end."""
+        pause_s = self.first_s
+        while True:
+            yield pause_s
+            pause_s = min(self.longest_s, pause_s * self.growth)
 
 
 class Item(Struct):
@@ -181,14 +189,13 @@ class Tasks:
             raise
 
     async def _until_ended(self, task_id: str, key: ApiKey) -> Output:
-        pause_s = self._pace.first_s
+        pauses = self._pace.pauses()
         while True:
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(next(pauses))
             with suppress(*PASSING):
                 output = await self.get(task_id, key)
                 if output.task_status in ENDED:
                     return output
-            pause_s = min(self._pace.longest_s, pause_s * self._pace.growth)
 
     def _give_up(self, task_id: str, key: ApiKey) -> None:
         farewell = asyncio.create_task(self._farewell(task_id, key))

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta, timezone
 
 import httpx
 
-from qwen_grpc.calls import notice
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import ApiKey
 from qwen_grpc.errors import JobUnknownOutcome, QwenError, UpstreamEmpty, UpstreamUnavailable
@@ -28,16 +27,14 @@ TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 
 class Videos:
-    """Hands in clips and asks after them.
+    """Hands in clips and asks after them. `tell` lets the caller know what of a request was not sent.
 
     The service has a list of an account's tasks, and it is not used: it does
     not tell a task that was taken without an answer from one that somebody
     else handed in with the same key.
     """
 
-    def __init__(
-        self, origin: DashScopeOrigin, tasks: Tasks, media: MediaInput, *, tell: Callable[[str], None] = notice
-    ) -> None:
+    def __init__(self, origin: DashScopeOrigin, tasks: Tasks, media: MediaInput, tell: Callable[[str], None]) -> None:
         self._origin = origin
         self._tasks = tasks
         self._media = media
