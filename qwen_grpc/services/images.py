@@ -11,7 +11,7 @@ from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import InvalidParameter, ModelNotFound, QwenError, Unsupported, UpstreamProtocol
 from qwen_grpc.routing.candidates import Resolve
 from qwen_grpc.routing.journey import Journey, Wish
-from qwen_grpc.routing.lanes import Stop, Use
+from qwen_grpc.routing.lanes import Lane, Stop, Use
 from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
 from qwen_grpc.services.checks import members
@@ -136,7 +136,7 @@ async def _images(stop: Stop, scene: Scene, options: ImageOptions, count: int) -
 
     async def make(some: int) -> list[Image]:
         pictures = await upstream.make_images(replace(scene, count=some), stop.model, stop.lane.credentials)
-        return [await _shown(upstream, picture, options.format) for picture in pictures]
+        return [await _shown(stop.lane, picture, options.format) for picture in pictures]
 
     made, failures = await _side_by_side(_batches(count, upstream.images_at_once(stop.model)), make)
     if not failures:
@@ -175,26 +175,26 @@ async def _side_by_side(
     return made, failures
 
 
-async def _shown(upstream: Upstream, picture: Picture, wanted: ImageFormat) -> Image:
+async def _shown(lane: Lane, picture: Picture, wanted: ImageFormat) -> Image:
     """A picture in the form that was asked for; one that comes without an address is always given as data."""
     if picture.data:
-        image = Image(data=picture.data, mime_type=_image_type(picture.data, upstream.name))
+        image = Image(data=picture.data, mime_type=_image_type(picture.data, lane.upstream.name))
     elif wanted == IMAGE_FORMAT_DATA:
-        image = await _downloaded(upstream, picture.url)
+        image = await _downloaded(lane, picture.url)
     else:
         image = Image(url=picture.url)
     image.revised_prompt = picture.revised_prompt
     return image
 
 
-async def _downloaded(upstream: Upstream, url: str) -> Image:
+async def _downloaded(lane: Lane, url: str) -> Image:
     content = bytearray()
-    async with upstream.download(url) as found:
+    async with lane.upstream.download(url, credentials=lane.credentials) as found:
         async for chunk in found.chunks:
             content += chunk
             if len(content) > MAX_IMAGE_BYTES:
-                raise UpstreamProtocol(f"{upstream.name} made an image of more than {MAX_IMAGE_BYTES} bytes")
-    return Image(data=bytes(content), mime_type=_image_type(content, upstream.name))
+                raise UpstreamProtocol(f"{lane.upstream.name} made an image of more than {MAX_IMAGE_BYTES} bytes")
+    return Image(data=bytes(content), mime_type=_image_type(content, lane.upstream.name))
 
 
 def _image_type(content: bytes | bytearray, name: str) -> str:

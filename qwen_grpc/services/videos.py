@@ -126,9 +126,10 @@ class VideosService(VideosServiceServicer):
         check_download(request)
         job, credentials = await self._own(request.video_id, context)
         _check_content(job, request.index)
-        upstream = self._router.caller(credentials).lane(job.upstream, job.lane).upstream
+        lane = self._router.caller(credentials).lane(job.upstream, job.lane)
+        part = {"offset": request.offset, "limit": request.limit}
         try:
-            async with upstream.download(job.url, offset=request.offset, limit=request.limit) as download:
+            async with lane.upstream.download(job.url, **part, credentials=lane.credentials) as download:
                 yield pb.DownloadVideoResponse(header=_header(job, download))
                 async for chunk in download.chunks:
                     for piece in _pieces(chunk):

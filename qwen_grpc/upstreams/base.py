@@ -206,9 +206,12 @@ class Upstream:
         """Stores a file at the upstream, ready for use in a message."""
         raise Unsupported(f"{self.name} stores no files")
 
-    def download(self, url: str, *, offset: int = 0, limit: int = 0) -> AbstractAsyncContextManager[Download]:
-        """Opens a result for reading, without any credential, from the upstream's own hosts only.
+    def download(
+        self, url: str, *, offset: int = 0, limit: int = 0, credentials: Credentials = NO_KEY
+    ) -> AbstractAsyncContextManager[Download]:
+        """Opens a result for reading, from the upstream's own hosts only.
 
+        The credential is sent only where results cannot be had without it.
         `offset` and `limit` are bytes, and a limit of 0 means to the end. Raises
         `JobExpired` when the content is gone, `InvalidParameter` for an offset behind its end.
         """

@@ -12,6 +12,7 @@ from qwen_grpc.credentials import Credentials, WebSession
 from qwen_grpc.errors import CredentialExpired, TokenMalformed
 from qwen_grpc.upstreams.base import (
     NO_ATTACHMENTS,
+    NO_KEY,
     Account,
     Attachment,
     Download,
@@ -130,7 +131,9 @@ class ChatQwenAi(Upstream):
     async def get_video(self, task_id: str, credentials: Credentials) -> VideoTask:
         return await self._videos.get(task_id, _web(credentials))
 
-    def download(self, url: str, *, offset: int = 0, limit: int = 0) -> AbstractAsyncContextManager[Download]:
+    def download(
+        self, url: str, *, offset: int = 0, limit: int = 0, credentials: Credentials = NO_KEY
+    ) -> AbstractAsyncContextManager[Download]:
         return self._results.download(url, offset=offset, limit=limit)
 
     async def upload(self, upload: Upload, credentials: Credentials) -> Attachment:
