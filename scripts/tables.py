@@ -9,6 +9,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from pydantic_settings import BaseSettings
 
 from qwen_grpc.errors import QwenError
+from qwen_grpc.routing.reactions import REACTIONS, REFUSED, UNSEEN, Onward
 from qwen_grpc.server import OPTIONS, SERVED
 from qwen_grpc.settings import Settings
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES
@@ -204,6 +206,28 @@ def layers() -> Iterator[Row]:
         yield (str(number), ", ".join(_code(name) for name in layer.split(" | ")))
 
 
+def reactions() -> Iterator[Row]:
+    """What becomes of a credential after a failure."""
+    yield ("failure", "the credential", "for", "how long")
+    for kind, reaction in REACTIONS.items():
+        scope = [word for word, holds in (("model", reaction.by_model), ("use", reaction.by_use)) if holds]
+        about = f"the same {' and '.join(scope)}" if scope else "every call"
+        delays = ", ".join("until it is renewed" if delay == inf else _span(delay) for delay in reaction.delays)
+        yield (f"`{kind.reason}`", reaction.condition.value, about, delays)
+
+
+def _span(seconds: float) -> str:
+    hours, minutes = seconds / 3600, seconds / 60
+    return f"{hours:g} h" if hours >= 1 else f"{minutes:g} min" if minutes >= 1 else f"{seconds:g} s"
+
+
+def onward() -> Iterator[Row]:
+    """Where a call may go on to after a failure."""
+    yield ("failure before the first message", "chat, embeddings", "images")
+    for kind, where in (*REFUSED.items(), *UNSEEN.items()):
+        yield (f"`{kind.reason}`", where.value, where.value if kind in REFUSED else Onward.NOWHERE.value)
+
+
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "endpoints": endpoints,
     "settings": settings,
@@ -217,6 +241,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "dashscope_videos": dashscope_videos,
     "kinds": kinds,
     "layers": layers,
+    "reactions": reactions,
+    "onward": onward,
 }
 
 
