@@ -212,11 +212,11 @@ def reactions() -> Iterator[Row]:
     for kind, reaction in REACTIONS.items():
         scope = [word for word, holds in (("model", reaction.by_model), ("use", reaction.by_use)) if holds]
         about = f"the same {' and '.join(scope)}" if scope else "every call"
-        delays = ", ".join("until it is renewed" if delay == inf else _span(delay) for delay in reaction.delays)
+        delays = ", ".join("until it is renewed" if delay == inf else _time(delay) for delay in reaction.delays)
         yield (f"`{kind.reason}`", reaction.condition.value, about, delays)
 
 
-def _span(seconds: float) -> str:
+def _time(seconds: float) -> str:
     hours, minutes = seconds / 3600, seconds / 60
     return f"{hours:g} h" if hours >= 1 else f"{minutes:g} min" if minutes >= 1 else f"{seconds:g} s"
 
