@@ -14,6 +14,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.wire import (
     part,
     said,
 )
+from qwen_grpc.upstreams.citations import annotations, cited
 from qwen_grpc.v1.chat_pb2 import Annotation
 
 _mark = re.compile(r"\[\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]\]")
@@ -58,22 +59,8 @@ class Sources:
 
     def unknown(self, text: str) -> bool:
         """Whether the text cites a number that no event explained."""
-        return any(number not in self.pages for number, _ in _citations(text))
+        return any(number not in self.pages for number, _ in cited(text, _mark))
 
     def annotations(self, text: str) -> list[Annotation]:
         """The citations in order of the text; when nothing is cited, all pages at its end."""
-        cited = [(self.pages[number], span) for number, span in _citations(text) if number in self.pages]
-        if not cited:
-            known = self._read if not self.pages else [page for _, page in sorted(self.pages.items())]
-            once = {page.url: page for page in known}
-            cited = [(page, (len(text), len(text))) for page in once.values()]
-        return [_annotation(page, span) for page, span in cited]
-
-
-def _citations(text: str) -> list[tuple[int, tuple[int, int]]]:
-    return [(int(number), match.span()) for match in _mark.finditer(text) for number in match[1].split(",")]
-
-
-def _annotation(page: Page, span: tuple[int, int]) -> Annotation:
-    citation = Annotation.UrlCitation(url=page.url, title=page.title, start_index=span[0], end_index=span[1])
-    return Annotation(url_citation=citation)
+        return annotations(text, _mark, self.pages, self._read)

@@ -8,6 +8,7 @@ import msgspec
 
 from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.errors import ContextLength, InvalidParameter, Unsupported
+from qwen_grpc.upstreams import efforts
 from qwen_grpc.upstreams.base import Attachment
 from qwen_grpc.upstreams.chat_qwen_ai.attached import check_parts, file_entry
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
@@ -126,7 +127,6 @@ def _refuse_what_it_ignores(request: CompleteChatRequest) -> None:
 
 FAST: Json = {"thinking_enabled": False, "auto_thinking": False, "thinking_mode": "Fast"}
 _SLOW: Json = {"thinking_enabled": True, "thinking_format": "summary"}
-_EFFORTS = {"minimal": 1024, "low": 4096, "medium": 16384, "high": 32768}
 
 
 def _thinking(options: ThinkingOptions, model: ResolvedModel) -> Json:
@@ -141,7 +141,7 @@ def _thinking(options: ThinkingOptions, model: ResolvedModel) -> Json:
 
 
 def _budget(options: ThinkingOptions, model: ResolvedModel) -> Json:
-    budget = options.budget_tokens or _EFFORTS.get(options.effort, 0)
+    budget = options.budget_tokens or efforts.TOKENS.get(options.effort, 0)
     limit = model.base.max_thinking_tokens or budget
     return {"thinking_budget": min(budget, limit)} if budget else {}
 
