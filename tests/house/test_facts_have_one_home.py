@@ -15,6 +15,7 @@ from rest_shim.errors import REASONS
 SHIM = ("rest_shim",)
 SERVER = ("qwen_grpc",)
 SITE = "qwen_grpc/upstreams/chat_qwen_ai"
+DASHSCOPE = "qwen_grpc/upstreams/dashscope"
 
 
 class Fact(NamedTuple):
@@ -39,7 +40,11 @@ INSIDE_TEXTS = (
     Fact("auth.qwen.ai", ("qwen_grpc/addresses.py",)),
     Fact("/api/v2/chat/completions", ("qwen_grpc/addresses.py",)),
     Fact("/api/v2/chats/new", (f"{SITE}/site.py",)),
-    Fact("thinking_mode", (f"{SITE}/encode.py",)),
+    # The site's, and a member of the same name that some models of pictures take at DashScope.
+    Fact(
+        "thinking_mode",
+        (f"{SITE}/encode.py", f"{DASHSCOPE}/extras.py", f"{DASHSCOPE}/image_models.py"),
+    ),
     Fact("RGV587_ERROR", (f"{SITE}/refusals.py",)),
     Fact("aliyun_waf", (f"{SITE}/refusals.py",)),
     # The gateway

@@ -42,9 +42,9 @@ class Studio:
         patient = self._patient = DashScopeOrigin(config, replace(origin.clocks, headers_s=PATIENCE_S))
         self._tasks = Tasks(Native(origin), pace)
         self.store = TemporaryStore(Native(origin), patient)
-        media = MediaInput(self.store)
-        self.images = Images(Native(patient), self._tasks, media, tell)
-        self.videos = Videos(origin, self._tasks, media, tell)
+        self.media = MediaInput(self.store)
+        self.images = Images(Native(patient), self._tasks, self.media, tell)
+        self.videos = Videos(origin, self._tasks, self.media, tell)
         self.documents = Documents(patient)
         self._results = Results(origin, lambda url: allow(url, origin.name, origin.base_url))
 
