@@ -151,7 +151,7 @@ async def test_a_session_of_before_does_not_get_around_the_new_authority(
 ) -> None:
     server, client = certificates.servers[0], certificates.clients[0]
     context = client_context(certificates.first, client)
-    old = client_context(certificates.first, client)
+    old = client_context(certificates.first, certificates.clients[1])
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     async with open_tls(tmp_path, tls_table(server, certificates.first.certificate)) as (gateway, _, port):
         answer, session = await asyncio.to_thread(resumed, context, port, None)
