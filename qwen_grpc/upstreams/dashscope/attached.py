@@ -9,6 +9,7 @@ from qwen_grpc.errors import InvalidParameter, NotFound, Unsupported
 from qwen_grpc.upstreams.base import Attachment
 from qwen_grpc.upstreams.dashscope.media import MediaInput
 from qwen_grpc.upstreams.dashscope.models import Traits
+from qwen_grpc.upstreams.dashscope.parameters import Asked
 from qwen_grpc.upstreams.kinds import AUDIO, IMAGE, SNIFFED_BYTES, VIDEO, sniffed
 from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest, ContentPart
 from qwen_grpc.v1.common_pb2 import Media
@@ -40,21 +41,18 @@ class Inlining:
     def __init__(self, media: MediaInput) -> None:
         self._media = media
 
-    async def inlined(
-        self, request: CompleteChatRequest, traits: Traits, key: ApiKey, attachments: Mapping[str, Attachment]
-    ) -> Inlined:
+    async def inlined(self, asked: Asked, key: ApiKey, attachments: Mapping[str, Attachment]) -> Inlined:
         """A copy of the request with addresses in the place of media, and without the documents."""
-        if not any(message.parts for message in request.messages):
-            return Inlined(request)
-        asked = CompleteChatRequest()
-        asked.CopyFrom(request)
+        if not any(message.parts for message in asked.request.messages):
+            return Inlined(asked.request)
+        copy = CompleteChatRequest()
+        copy.CopyFrom(asked.request)
         documents: list[str] = []
-        for at, message in enumerate(asked.messages):
-            documents += _documents(message, f"messages[{at}]", traits, attachments)
+        for at, message in enumerate(copy.messages):
+            documents += _documents(message, f"messages[{at}]", asked.traits, attachments)
             for item in _media_of(message, f"messages[{at}]"):
-                url = await self._media.url(_found(item, attachments), request.model, key, item.path)
-                item.media.url = url
-        return Inlined(asked, list(dict.fromkeys(documents)))
+                item.media.url = await self._media.url(_found(item, attachments), asked.model.id, key, item.path)
+        return Inlined(copy, list(dict.fromkeys(documents)))
 
 
 def _found(item: Item, attachments: Mapping[str, Attachment]) -> Attachment:

@@ -41,7 +41,10 @@ class Decoding(Protocol):
     """
 
     start: StreamStart
-    over: bool
+
+    @property
+    def over(self) -> bool:
+        """Whether the server has said its last word."""
 
     @property
     def finished(self) -> bool:
