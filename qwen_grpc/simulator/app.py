@@ -20,11 +20,12 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 from qwen_grpc.simulator import chat_qwen_ai, control, files, outputs, store, videos
 from qwen_grpc.simulator.behaviour import Behaviour
 from qwen_grpc.simulator.dashscope import face as dashscope
+from qwen_grpc.simulator.engine import face as engine
 from qwen_grpc.simulator.replies import Answer, render
 from qwen_grpc.simulator.routes import Route
 from qwen_grpc.simulator.state import Arrived, Clock, NewId, Simulator, real_id
 
-FACES = (chat_qwen_ai, videos, files, outputs, store, dashscope, control)
+FACES = (chat_qwen_ai, videos, files, outputs, store, dashscope, engine, control)
 STOP_S = 0.8
 HOUR_S = 3600
 CONFIG = {

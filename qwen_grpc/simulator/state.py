@@ -16,6 +16,7 @@ import msgspec
 
 from qwen_grpc.simulator.behaviour import Behaviour
 from qwen_grpc.simulator.dashscope.state import DashScope
+from qwen_grpc.simulator.engine.state import Engines
 from qwen_grpc.simulator.stored import StoredFile, VideoTask
 
 Clock = Callable[[], float]
@@ -199,8 +200,9 @@ def claims_of(token: str) -> dict[str, Any]:
 class Simulator:
     """A running simulated Qwen: its switches, its memory and its record of what callers did.
 
-    `url` serves the paths of chat.qwen.ai, of auth.qwen.ai and of DashScope, whose memory is `dashscope`. `new_id`
-    and `now` (epoch seconds) make its answers repeatable.
+    `url` serves the paths of chat.qwen.ai, of auth.qwen.ai and of DashScope, whose memory is `dashscope`, and below
+    `/engine/` those of own engines, whose memory is `engine`. `new_id` and `now` (epoch seconds) make its answers
+    repeatable.
     """
 
     def __init__(self, behaviour: Behaviour, new_id: NewId, now: Clock) -> None:
@@ -212,6 +214,7 @@ class Simulator:
         self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.dashscope = DashScope()
+        self.engine = Engines()
         self.reset()
 
     def reset(self) -> None:
@@ -227,6 +230,7 @@ class Simulator:
         self.posts = 0
         self.spent_refresh_tokens: set[str] = set()
         self.dashscope = DashScope(self.dashscope.behaviour)
+        self.engine = Engines(self.engine.behaviour)
 
     def user(self, user_id: str) -> User:
         """The user of that id, made on the fly."""
