@@ -12,10 +12,10 @@ from qwen_grpc.errors import InvalidParameter, MediaUrlBlocked, NotFound, TooLar
 from qwen_grpc.ledger import FileEntry, Files
 from qwen_grpc.routing.callers import Caller
 from qwen_grpc.routing.lanes import Lane
-from qwen_grpc.services.data_urls import data_url, decode_data_url
 from qwen_grpc.services.owners import Owners
 from qwen_grpc.services.spool import pieces_of, spooled
 from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment, Upload
+from qwen_grpc.upstreams.data_urls import data_url, decode_data_url
 from qwen_grpc.upstreams.fetcher import Fetcher, checked_url
 from qwen_grpc.upstreams.kinds import (
     AUDIO,

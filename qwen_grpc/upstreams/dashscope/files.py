@@ -34,7 +34,7 @@ class Documents:
         name = self._patient.name
         if upload.kind != DOCUMENT:
             text = f"{name} keeps documents only: send media inside of the request, as an address or a data URL"
-            raise Unsupported(text, field="purpose")
+            raise Unsupported(text, field="header.mime_type")
         file_id = (await self._stored(upload, key)).id
         if not file_id:
             raise UpstreamProtocol(f"{name} took a file and gave no id for it")

@@ -55,7 +55,7 @@ class Images:
 def pictures_in(output: Output, asked: int, origin: DashScopeOrigin) -> Sequence[Picture]:
     """The pictures that were made. Raises why one is missing: a short list would look like success."""
     results = output.results if isinstance(output.results, list) else []
-    pictures = [*_shown(output.choices), *(_made(result) for result in results if result.url)]
+    pictures = [*_shown(output.choices or ()), *_made(results)]
     if output.image_url:
         pictures.append(Picture(output.image_url))
     if len(pictures) >= asked:
@@ -68,19 +68,21 @@ def _shown(choices: Sequence[Choice]) -> Iterator[Picture]:
     for choice in choices:
         content = choice.message.content
         items = content if isinstance(content, list) else []
-        words = "".join(item.text for item in items)
+        words = "".join(item.text or "" for item in items)
         yield from (Picture(item.image, revised_prompt=words) for item in items if item.image)
 
 
-def _made(result: Result) -> Picture:
-    return Picture(result.url, revised_prompt=result.actual_prompt)
+def _made(results: Sequence[Result]) -> Iterator[Picture]:
+    for result in results:
+        if result.url:
+            yield Picture(result.url, revised_prompt=result.actual_prompt or "")
 
 
 def _why(results: Sequence[Result], origin: DashScopeOrigin) -> QwenError:
     failed = next((result for result in results if result.code), None)
     if failed is None:
         return UpstreamError(f"{origin.name} made fewer images than asked for, and did not say why")
-    return refused(failed.code, failed.message, origin)
+    return refused(failed.code or "", failed.message or "", origin)
 
 
 def _too_few(made: int, asked: int, error: QwenError) -> QwenError:

@@ -1,13 +1,11 @@
 """Pictures, sound and clips inside of requests: an address, a data URL, or a place in the temporary store."""
 
-import base64
-import binascii
-
 from qwen_grpc.credentials import ApiKey
 from qwen_grpc.errors import InvalidParameter
 from qwen_grpc.upstreams.base import Attachment
 from qwen_grpc.upstreams.dashscope.native import OSS
 from qwen_grpc.upstreams.dashscope.temporary import TemporaryStore
+from qwen_grpc.upstreams.data_urls import decode_data_url
 from qwen_grpc.upstreams.kinds import extension_of
 
 DATA = "data:"
@@ -40,10 +38,8 @@ class MediaInput:
 
 
 def _decoded(url: str, path: str) -> tuple[str, bytes]:
-    head, _, tail = url.removeprefix(DATA).partition(",")
-    mime_type, _, coding = head.partition(";")
     try:
-        return mime_type, base64.b64decode(tail, validate=coding == "base64")
-    except binascii.Error:
-        text = f"{path} is a data URL that does not decode: expected data:<media type>;base64,<content>"
-        raise InvalidParameter(text, field=path) from None
+        return decode_data_url(url)
+    except InvalidParameter as error:
+        error.field = path
+        raise

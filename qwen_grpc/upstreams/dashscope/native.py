@@ -21,10 +21,9 @@ QUEUED = {"X-DashScope-Async": "enable"}
 
 
 class Reply(Struct):
-    """What every answer may have. With a `code` it is an error, whatever its status."""
+    """What every answer may have. With a word as its `code` it is an error, whatever its status."""
 
-    code: str | None = None
-    message: str | None = None
+    code: str | int | None = None
 
 
 T = TypeVar("T", bound=Reply)
@@ -67,6 +66,6 @@ def answer_in(origin: DashScopeOrigin, response: httpx.Response, body: bytes, re
         answer = msgspec.json.decode(body, type=reply)
     except msgspec.MsgspecError as error:
         raise UpstreamProtocol(f"{origin.name} answered in a form that is not known here") from error
-    if answer.code:
+    if answer.code and isinstance(answer.code, str):
         raise refusal(response, body)
     return answer

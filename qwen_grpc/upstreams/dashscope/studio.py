@@ -19,7 +19,7 @@ from qwen_grpc.upstreams.dashscope.temporary import TemporaryStore
 from qwen_grpc.upstreams.dashscope.videos import Videos
 from qwen_grpc.upstreams.results import Results
 
-# Until the headers of an answer: large files have to arrive first, and some pictures are made while the caller waits.
+# Until an answer: large files have to arrive first, and some pictures are made while the caller waits.
 # The service itself was seen to allow 180 to 600 seconds.
 PATIENCE_S = 600.0
 
@@ -39,7 +39,9 @@ class Studio:
         pace: Pace | None = None,
         tell: Callable[[str], None] = notice,
     ) -> None:
-        patient = self._patient = DashScopeOrigin(config, replace(origin.clocks, headers_s=PATIENCE_S))
+        patient = self._patient = DashScopeOrigin(
+            config, replace(origin.clocks, headers_s=PATIENCE_S, first_event_s=PATIENCE_S)
+        )
         self._tasks = Tasks(Native(origin), pace)
         self.store = TemporaryStore(Native(origin), patient)
         self.media = MediaInput(self.store)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -43,6 +44,8 @@ PASSING = (
     UpstreamTruncated,
     UpstreamUnavailable,
 )
+# Null stands for absent in many answers.
+Told: TypeAlias = str | None
 _id = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -69,14 +72,14 @@ class Pace:
 class Item(Struct):
     """A part of a message: a picture, or words."""
 
-    image: str = ""
-    text: str = ""
+    image: Told = None
+    text: Told = None
 
 
 class Message(Struct):
     """What a model answered."""
 
-    content: list[Item] | str = ""
+    content: list[Item] | Told = None
 
 
 class Choice(Struct):
@@ -88,25 +91,25 @@ class Choice(Struct):
 class Result(Struct):
     """A picture, or with a `code` why there is none. Some models have one for a clip."""
 
-    url: str = ""
-    video_url: str = ""
-    actual_prompt: str = ""
-    code: str = ""
-    message: str = ""
+    url: Told = None
+    video_url: Told = None
+    actual_prompt: Told = None
+    code: Told = None
+    message: Told = None
 
 
 class Output(Struct):
     """How far a task is, and what it made; the answers of models that make no task have a part of this."""
 
-    task_id: str = ""
-    task_status: str = ""
-    code: str | None = None
-    message: str | None = None
-    end_time: str = ""
-    video_url: str = ""
-    image_url: str = ""
+    task_id: Told = None
+    task_status: Told = None
+    code: Told = None
+    message: Told = None
+    end_time: Told = None
+    video_url: Told = None
+    image_url: Told = None
     results: list[Result] | Result | None = None
-    choices: list[Choice] = []
+    choices: list[Choice] | None = None
 
 
 class Answered(Reply):
@@ -149,7 +152,7 @@ class Tasks:
     async def submit(self, path: str, body: object, key: ApiKey) -> str:
         """Hands in a task; returns its id."""
         answer = await self._native.post(path, key, Answered, body, queued=True)
-        task_id = answer.output.task_id if answer.output else ""
+        task_id = (answer.output and answer.output.task_id) or ""
         if not _id.fullmatch(task_id):
             raise UpstreamProtocol(f"{self._native.origin.name} took a task without giving its id")
         return task_id

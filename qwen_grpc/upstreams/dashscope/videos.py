@@ -88,11 +88,11 @@ def video_in(output: Output, origin: DashScopeOrigin) -> VideoTask:
 
 
 def _made(output: Output, origin: DashScopeOrigin) -> VideoTask:
-    url = output.video_url or (output.results.video_url if isinstance(output.results, Result) else "")
+    url = output.video_url or (isinstance(output.results, Result) and output.results.video_url) or ""
     if not url.startswith(("https://", "http://")):
         error = UpstreamEmpty(f"{origin.name} says that the clip is made, and not where it is")
         return VideoTask(pb.VIDEO_STATE_FAILED, error=error)
-    return VideoTask(pb.VIDEO_STATE_SUCCEEDED, url, expires_at(url, output.end_time))
+    return VideoTask(pb.VIDEO_STATE_SUCCEEDED, url, expires_at(url, output.end_time or ""))
 
 
 def expires_at(url: str, ended: str) -> float | None:

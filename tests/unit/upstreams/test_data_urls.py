@@ -3,7 +3,7 @@
 import pytest
 
 from qwen_grpc.errors import InvalidParameter
-from qwen_grpc.services.data_urls import decode_data_url
+from qwen_grpc.upstreams.data_urls import decode_data_url
 
 
 @pytest.mark.parametrize(
