@@ -27,6 +27,8 @@ from qwen_grpc.upstreams.dashscope.image_models import IMAGE_MODELS, ImageModel
 from qwen_grpc.upstreams.dashscope.video_models import VIDEO_MODELS, VideoModel, lengths
 from qwen_grpc.upstreams.fetcher import MAX_FETCHED
 from qwen_grpc.upstreams.kinds import MAX_BYTES, MAX_FILES, MIB
+from qwen_grpc.upstreams.openai_engine.dialects import DIALECTS
+from qwen_grpc.upstreams.openai_engine.models import PURPOSES
 from qwen_grpc.v1 import (
     admin_pb2,
     chat_pb2,
@@ -197,6 +199,36 @@ def kinds() -> Iterator[Row]:
         yield (kind, f"{limit // MIB} MiB", str(MAX_FILES[kind]), f"up to {MAX_FETCHED[kind] // MIB} MiB")
 
 
+def engines() -> Iterator[Row]:
+    """How the dialects of engines differ."""
+    yield ("", *(_code(name) for name in DIALECTS))
+    for what, told in {
+        "known by the owner of its models": lambda one: _code(one.owner),
+        "or else by what lies beside the API": lambda one: _code(one.probe.path) if one.probe else "",
+        "earlier thinking is sent as": lambda one: _code(one.reasoning),
+        "thinking is switched by": lambda one: _code(one.switch.value),
+        "`thinking_budget` is sent as": lambda one: _code(one.budget) or "not sent, with a notice",
+        "words of `reasoning_effort`": lambda one: ", ".join(map(_code, one.efforts)) or "any",
+        "most tokens of an answer": lambda one: _code(one.limit) or "as the client says it",
+        "media in messages": lambda one: ", ".join(one.media),
+        "pictures at addresses": lambda one: "fetched by the engine" if one.fetches else "fetched by the gateway",
+        "`tool_choice`": lambda one: "sent" if one.tool_choice else "`auto` and `none` only",
+        "`n` above 1": lambda one: "sent" if one.several else "`UNSUPPORTED`",
+    }.items():
+        yield (what, *(told(dialect) for dialect in DIALECTS.values()))
+
+
+def purposes() -> Iterator[Row]:
+    """What names of models are taken to mean."""
+    yield ("a name with", "is a model that does")
+    for pattern, purposes in PURPOSES:
+        yield (_code(pattern.pattern), ", ".join(_word(one) for one in purposes))
+
+
+def _word(capability: models_pb2.Capability) -> str:
+    return models_pb2.Capability.Name(capability).removeprefix("CAPABILITY_").lower().replace("_", " ")
+
+
 def layers() -> Iterator[Row]:
     """The layers of the server, from the import rules."""
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
@@ -240,6 +272,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "dashscope_images": dashscope_images,
     "dashscope_videos": dashscope_videos,
     "kinds": kinds,
+    "engines": engines,
+    "purposes": purposes,
     "layers": layers,
     "reactions": reactions,
     "onward": onward,

@@ -78,5 +78,5 @@ DIALECTS: Mapping[Name, Dialect] = {
     "llamacpp": Dialect(
         "llama.cpp", "llamacpp", Probe("/props", "default_generation_settings"), budget="thinking_budget_tokens"
     ),
-    GENERIC: Dialect("another engine"),
+    GENERIC: Dialect("a generic engine"),
 }

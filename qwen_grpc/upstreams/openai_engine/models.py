@@ -28,7 +28,7 @@ from qwen_grpc.v1.models_pb2 import (
 )
 
 # No engine lists what its models are for; their makers name them so that one can tell. The first that fits counts.
-_PURPOSES: Sequence[tuple[re.Pattern[str], Sequence[Capability]]] = (
+PURPOSES: Sequence[tuple[re.Pattern[str], Sequence[Capability]]] = (
     (re.compile(r"embed|(^|[/_-])(bge|gte|e5)[_-]"), (CAPABILITY_EMBEDDINGS,)),
     (re.compile(r"wan-?\d|[_-](t2v|i2v|ti2v)|(hunyuan|cog)video|ltx"), (CAPABILITY_VIDEO_GENERATION,)),
     (re.compile(r"image-edit|kontext"), (CAPABILITY_IMAGE_EDIT,)),
@@ -95,7 +95,7 @@ def described(name: str) -> Model:
 def capabilities_of(name: str) -> Sequence[Capability]:
     """What a model of this name is for."""
     lower = name.lower()
-    for pattern, purposes in _PURPOSES:
+    for pattern, purposes in PURPOSES:
         if pattern.search(lower):
             return purposes
     return (*_CHATS, CAPABILITY_VISION) if _sees.search(lower) else _CHATS
