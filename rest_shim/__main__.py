@@ -105,6 +105,7 @@ def _renew(door_tls: DoorTls, settings: StandaloneSettings) -> None:
     """At SIGHUP: new connections get what the files hold now. Files that cannot be used change nothing."""
     try:
         door_tls.use(server_context(*_door_files(settings)))
+        _say("certificates renewed")
     except OSError as error:
         _say(f"DOOR_CERTIFICATE: the old one is kept: {error.strerror}")
 

@@ -11,7 +11,12 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 READY_S = 20.0
-LISTENS = {"gRPC listens on ": "grpc", "REST listens on http://": "rest"}
+LISTENS = {
+    "gRPC listens on ": "grpc",
+    "gRPC listens with TLS on ": "grpc",
+    "REST listens on http://": "rest",
+    "REST listens on https://": "rest",
+}
 
 
 @dataclass
@@ -84,5 +89,5 @@ async def gateway_process(url: str, folder: Path, *flags: str, **env: str) -> As
     """`qwen-grpc serve` on free ports in front of an upstream, ready."""
     words = ("qwen_grpc", "serve", "--port", "0", "--grpc-port", "0", *flags)
     async with started(*words, folder=folder, QWEN_BASE_URL=url, QWEN_AUTH_URL=url, **env) as running:
-        await running.heard("listens on" if "--no-rest" in flags else "REST listens on")
+        await running.heard("gRPC listens" if "--no-rest" in flags else "REST listens on")
         yield running
