@@ -79,9 +79,9 @@ def stock() -> httpx.AsyncClient:
 
 def ours() -> httpx.AsyncClient:
     """What the gateway uses."""
-    from qwen_grpc.upstreams.transport import HEADERS, AiohttpTransport
+    from tests.upstream_client import open_client
 
-    return httpx.AsyncClient(transport=AiohttpTransport(), headers=HEADERS, trust_env=False)
+    return open_client()
 
 
 def aiohttp_adapter() -> httpx.AsyncClient:

@@ -3,10 +3,10 @@
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
@@ -29,8 +29,9 @@ from qwen_grpc.errors import (
     UpstreamTtfbTimeout,
     UpstreamUnavailable,
 )
+from qwen_grpc.upstreams.messages import Content, Head, Request, Response, server_of
 from qwen_grpc.upstreams.sse import EventDecoder
-from qwen_grpc.upstreams.transport import HEADERS, AiohttpTransport, Body, is_tls_failure
+from qwen_grpc.upstreams.transport import HEADERS, Transport, is_tls_failure
 
 CONNECT_ATTEMPTS = 3
 MAX_BODY_BYTES = 8 << 20
@@ -46,8 +47,6 @@ _UNSURE = (
     UpstreamCrashed,
     UpstreamUnavailable,
 )
-
-Content = bytes | AsyncIterable[bytes] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,59 +66,23 @@ class Clocks:
 
 
 class Reads:
-    """A response body, read by read, each read within a clock.
+    """A response body, read by read, each read within a clock."""
 
-    One timer per body, which looks at the clock now and then: a timeout per
-    read would cost more than the rest of it.
-    """
-
-    def __init__(self, name: str, response: httpx.Response) -> None:
-        body = response.stream
-        assert isinstance(body, Body)
+    def __init__(self, name: str, response: Response) -> None:
         self._name = name
-        self._read = body.read
-        body.at_close = self._stop
-        self._loop = asyncio.get_running_loop()
-        self._reader: asyncio.Task[object] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
-        self._late = False
+        self._response = response
 
     async def next(self, deadline: float, late: type[QwenError]) -> bytes:
         """The next read, or `b""` at the end. `deadline` is in the event loop's time."""
-        self._deadline = deadline
-        self._reader = asyncio.current_task(self._loop)
-        if self._timer is None or deadline < self._timer.when():
-            self._wind()
+        self._late = late
+        self._response.expect(deadline, self._silent)
         try:
-            return await self._read()
-        except asyncio.CancelledError:
-            if not self._late or self._reader is None:
-                raise
-            self._reader.uncancel()
-            raise late(f"{self._name} fell silent; nothing was retried because it may still be working") from None
+            return await self._response.read()
         except httpx.TransportError as error:
             raise UpstreamTruncated(f"the connection to {self._name} broke in the middle of its answer") from error
-        finally:
-            self._reader = None
 
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _wind(self) -> None:
-        self._stop()
-        self._timer = self._loop.call_at(self._deadline, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._reader is None:
-            return
-        if self._loop.time() < self._deadline:
-            self._wind()
-        else:
-            self._late = True
-            self._reader.cancel()
+    def _silent(self) -> QwenError:
+        return self._late(f"{self._name} fell silent; nothing was retried because it may still be working")
 
 
 class Origin:
@@ -137,35 +100,32 @@ class Origin:
         self._verify = verify
 
     async def __aenter__(self) -> Self:
-        # The client of httpx would add cookies, redirects and merged defaults, at three times the cost.
-        self._transport = AiohttpTransport(self._verify)
+        self._server, self._prefix = server_of(self._url), self._url.raw_path.decode().rstrip("/")
+        self._transport = Transport(self._verify, connect_s=self.clocks.connect_s)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._transport.aclose()
+        self._transport.close()
 
-    def request(self, method: str, url: str, headers: Mapping[str, str], content: Content = None) -> httpx.Request:
-        """A request with our usual headers. `url` may be a path of this server, encoded already."""
-        extensions: dict[str, Any] = {"timeout": {"connect": self.clocks.connect_s}}
-        known = url.startswith("/")
-        if known:
-            # To parse a URL costs as much as the rest of a request; httpx's extension spares it.
-            extensions["target"] = url.encode()
+    def request(self, method: str, url: str, headers: Mapping[str, str], content: Content = None) -> Request:
+        """A request with our usual headers; names are in lower case. `url` may be an encoded path of this server."""
         headers = {**HEADERS, **headers}
-        return httpx.Request(
-            method, self._url if known else url, headers=headers, content=content, extensions=extensions
-        )
+        if url.startswith("/"):
+            # To parse a URL costs as much as the rest of a request.
+            return Request(method, self._server, self._prefix + url, headers, content)
+        parsed = httpx.URL(url)
+        return Request(method, server_of(parsed), parsed.raw_path.decode(), headers, content)
 
     @asynccontextmanager
-    async def exchange(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    async def exchange(self, request: Request) -> AsyncIterator[Response]:
         """Sends a request; gives the response with its body unread, and closes it on leaving."""
         response = await self._send(request)
         try:
             yield response
         finally:
-            await response.aclose()
+            response.close()
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
+    async def _send(self, request: Request) -> Response:
         for attempt in range(1, CONNECT_ATTEMPTS):
             try:
                 return await self._attempt(request)
@@ -176,16 +136,13 @@ class Origin:
                 await asyncio.sleep(random.uniform(0, 0.1 * 2**attempt))
         return await self._attempt(request)
 
-    async def _attempt(self, request: httpx.Request) -> httpx.Response:
+    async def _attempt(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(self.clocks.headers_s):
-                response = await self._transport.handle_async_request(request)
-        except TimeoutError as error:
+            return await self._transport.send(request, self.clocks.headers_s)
+        except httpx.ReadTimeout as error:
             raise UpstreamHeadersTimeout(f"{self.name} took the request and sent no response headers") from error
         except httpx.TransportError as error:
             raise self._broken(error) from error
-        response.request = request
-        return response
 
     def _broken(self, error: httpx.TransportError) -> QwenError:
         if is_tls_failure(error):
@@ -198,7 +155,7 @@ class Origin:
         """When the first event has to be there, in the event loop's time."""
         return asyncio.get_running_loop().time() + self.clocks.first_event_s
 
-    async def body(self, response: httpx.Response, first: bytes = b"", limit: int = MAX_BODY_BYTES) -> bytes:
+    async def body(self, response: Response, first: bytes = b"", limit: int = MAX_BODY_BYTES) -> bytes:
         """The rest of a body after `first`, at most `limit` bytes."""
         reads, deadline = Reads(self.name, response), self.soon()
         body = bytearray(first)
@@ -226,10 +183,10 @@ class Origin:
             read = await reads.next(deadline, late)
 
 
-def refused_status(name: str, response: httpx.Response) -> QwenError:
+def refused_status(name: str, response: Head) -> QwenError:
     """What an HTTP status of 300 or more means when the body says nothing better."""
     status = response.status_code
-    where = f"{name} answered {status} to {response.request.method} {response.request.url.path}"
+    where = f"{name} answered {status} to {response.request.method} {response.request.path}"
     if status < 400:
         return UpstreamRedirect(f"{where} and pointed elsewhere; credentials do not follow redirects")
     if status in (402, 429):
@@ -247,7 +204,7 @@ _STATUSES: dict[int, type[QwenError]] = {
 }
 
 
-def retry_after(response: httpx.Response) -> float | None:
+def retry_after(response: Head) -> float | None:
     """The Retry-After header in seconds, if it is a sane number of them."""
     value = response.headers.get("retry-after", "")
     return min(float(value), MAX_RETRY_AFTER_S) if value.isascii() and value.isdigit() else None

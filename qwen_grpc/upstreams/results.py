@@ -11,6 +11,7 @@ import httpx
 from qwen_grpc.errors import InvalidParameter, JobExpired, UpstreamIdleTimeout, UpstreamProtocol, UpstreamTruncated
 from qwen_grpc.upstreams.base import Download
 from qwen_grpc.upstreams.http import Origin, Reads, refused_status
+from qwen_grpc.upstreams.messages import Head, Request, Response
 
 GONE = (403, 404, 410)
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -43,13 +44,13 @@ class Results:
             mime_type = response.headers.get("content-type", "").partition(";")[0].strip()
             yield Download(mime_type, size, response.headers.get("etag", ""), chunks)
 
-    def _request(self, url: str, offset: int, limit: int, headers: Mapping[str, str]) -> httpx.Request:
+    def _request(self, url: str, offset: int, limit: int, headers: Mapping[str, str]) -> Request:
         wanted = {"accept": "*/*", **headers}
         if offset or limit:
             wanted["range"] = f"bytes={offset}-{offset + limit - 1 if limit else ''}"
         return self._origin.request("GET", url, wanted)
 
-    async def _chunks(self, response: httpx.Response, *, skip: int, limit: int) -> AsyncGenerator[bytes, None]:
+    async def _chunks(self, response: Response, *, skip: int, limit: int) -> AsyncGenerator[bytes, None]:
         """What was asked for: a store may ignore a range and send the whole."""
         name, idle_s = self._origin.name, self._origin.clocks.idle_s
         reads, loop, left = Reads(name, response), asyncio.get_running_loop(), limit
@@ -87,7 +88,7 @@ def is_below(host: str, suffixes: Sequence[str]) -> bool:
     return any(host == suffix or host.endswith(f".{suffix}") for suffix in suffixes)
 
 
-def _check_status(name: str, response: httpx.Response) -> None:
+def _check_status(name: str, response: Head) -> None:
     """Raises what a refused download means."""
     status = response.status_code
     if status in GONE:
@@ -98,7 +99,7 @@ def _check_status(name: str, response: httpx.Response) -> None:
         raise refused_status(name, response)
 
 
-def _span(response: httpx.Response) -> tuple[int, int | None]:
+def _span(response: Head) -> tuple[int, int | None]:
     """Where the body begins in the content, and the size of the whole."""
     found = _content_range.fullmatch(response.headers.get("content-range", ""))
     if response.status_code == 206 and found:

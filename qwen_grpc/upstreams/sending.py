@@ -1,13 +1,12 @@
 """Files on their way to a server: piece by piece, with a clock that stands still while the caller is the slow one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-
-import httpx
 
 from qwen_grpc.errors import QwenError, UpstreamIdleTimeout
 from qwen_grpc.upstreams.http import Origin
+from qwen_grpc.upstreams.messages import Request, Response
 
 # A large file over a slow line; whether it moves at all is watched piece by piece.
 MAX_UPLOAD_S = 3600.0
@@ -18,10 +17,10 @@ IDLE_S = 60.0
 async def sending(
     origin: Origin,
     chunks: AsyncIterator[bytes],
-    request: Callable[[httpx.AsyncByteStream], httpx.Request],
+    request: Callable[[AsyncIterable[bytes]], Request],
     *,
     idle_s: float = IDLE_S,
-) -> AsyncIterator[httpx.Response]:
+) -> AsyncIterator[Response]:
     """Streams the pieces as the body of a request; gives the response. An error of `chunks` comes out as it is.
 
     The clock of `origin` for headers has to allow for the whole of the file.
@@ -38,7 +37,7 @@ async def sending(
         raise UpstreamIdleTimeout(f"{origin.name} took nothing of the file for {idle_s:g} s") from error
 
 
-class _Body(httpx.AsyncByteStream):
+class _Body:
     """The pieces of a file. Remembers why they ended early, and winds the clock of those who wait for the server.
 
     While a piece is waited for, the caller is slow and not the server: the clock stands still.

@@ -9,7 +9,6 @@ never retried, solved or evaded.
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import msgspec
 
 from qwen_grpc.addresses import CHAT_HOST
@@ -33,6 +32,7 @@ from qwen_grpc.errors import (
 )
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Event, Refusal, Reply, said
 from qwen_grpc.upstreams.http import refused_status, retry_after
+from qwen_grpc.upstreams.messages import Head
 
 # Its name in error texts, and as an upstream.
 SITE = CHAT_HOST
@@ -54,7 +54,7 @@ def challenge() -> UpstreamChallenge:
     )
 
 
-def refusal(response: httpx.Response, body: bytes) -> QwenError:
+def refusal(response: Head, body: bytes) -> QwenError:
     """What an answer means that is not the one hoped for."""
     start = body[:512].lstrip()
     if start.startswith(b"<") or "html" in response.headers.get("content-type", ""):
@@ -64,19 +64,19 @@ def refusal(response: httpx.Response, body: bytes) -> QwenError:
     return refused_reply(response, body)
 
 
-def _html(response: httpx.Response, body: bytes) -> QwenError:
+def _html(response: Head, body: bytes) -> QwenError:
     if _WAF_MARK in body[:4096] or response.status_code in (200, 403, 405):
         return challenge()
     return _status(response)
 
 
-def _status(response: httpx.Response) -> QwenError:
+def _status(response: Head) -> QwenError:
     if response.status_code == 401:
         return expired()
     return refused_status(SITE, response)
 
 
-def refused_reply(response: httpx.Response, body: bytes) -> QwenError:
+def refused_reply(response: Head, body: bytes) -> QwenError:
     """What a JSON answer means that reports a failure."""
     try:
         reply = _reply.decode(body)
@@ -92,7 +92,7 @@ def refused_reply(response: httpx.Response, body: bytes) -> QwenError:
     return found
 
 
-def _unknown(response: httpx.Response) -> QwenError:
+def _unknown(response: Head) -> QwenError:
     if not response.is_success:
         return _status(response)
     return UpstreamError(f"{SITE} refused the request and gave a reason that is not known here")

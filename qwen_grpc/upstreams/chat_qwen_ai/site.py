@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import msgspec
 
 from qwen_grpc.addresses import COMPLETIONS
@@ -29,6 +28,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.stored import StoredChat, decode_chat
 from qwen_grpc.upstreams.chat_qwen_ai.text import readable
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Renewal, Reply
 from qwen_grpc.upstreams.http import Origin, Reads
+from qwen_grpc.upstreams.messages import Request, Response
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
 _reply = msgspec.json.Decoder(Reply)
@@ -152,7 +152,7 @@ class Site(Origin):
 
     def _request(
         self, method: str, path: str, session: WebSession | None, body: bytes | None = None, *, chat_id: str = ""
-    ) -> httpx.Request:
+    ) -> Request:
         headers = session_headers(session, self.base_url, str(uuid.uuid4()))
         if body is not None:
             headers["content-type"] = "application/json"
@@ -179,12 +179,12 @@ def _safe(chat_id: str) -> str:
     return chat_id
 
 
-def _is_stream(response: httpx.Response, first: bytes) -> bool:
+def _is_stream(response: Response, first: bytes) -> bool:
     kind = response.headers.get("content-type", "")
     return response.is_success and kind.startswith("text/event-stream") and first.lstrip()[:1] not in (b"{", b"<", b"")
 
 
-def _refused(response: httpx.Response, content: bytes) -> bool:
+def _refused(response: Response, content: bytes) -> bool:
     if not response.is_success or content.lstrip()[:1] not in (b"{", b"["):
         return True
     try:
@@ -195,7 +195,7 @@ def _refused(response: httpx.Response, content: bytes) -> bool:
     return reply.success is False or bool(reply.ret) or (reply.success is None and isinstance(reply.code, str))
 
 
-def _renewed(session: WebSession, response: httpx.Response, content: bytes) -> WebSession:
+def _renewed(session: WebSession, response: Response, content: bytes) -> WebSession:
     if _refused(response, content):
         error = refusal(response, content)
         raise expired() if isinstance(error, AccessDenied) else error

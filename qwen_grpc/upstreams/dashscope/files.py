@@ -1,6 +1,6 @@
 """Documents: uploaded once, and then named in requests to the models that read files."""
 
-import httpx
+from collections.abc import AsyncIterable
 
 from qwen_grpc.credentials import ApiKey
 from qwen_grpc.errors import Unsupported, UpstreamProtocol
@@ -9,6 +9,7 @@ from qwen_grpc.upstreams.dashscope.form import Form
 from qwen_grpc.upstreams.dashscope.native import Reply, answer_in
 from qwen_grpc.upstreams.dashscope.origin import DashScopeOrigin
 from qwen_grpc.upstreams.kinds import DOCUMENT
+from qwen_grpc.upstreams.messages import Request
 from qwen_grpc.upstreams.sending import sending
 
 # Files that models read; those for batches have another one.
@@ -46,7 +47,7 @@ class Documents:
         path = f"{self._patient.place.compatible}/files"
         headers = {**self._patient.headers(key), **form.headers(upload.size_bytes)}
 
-        def request(body: httpx.AsyncByteStream) -> httpx.Request:
+        def request(body: AsyncIterable[bytes]) -> Request:
             return self._patient.request("POST", path, headers, body)
 
         async with sending(self._patient, form.around(upload.chunks), request) as response:

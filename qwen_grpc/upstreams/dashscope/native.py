@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import httpx
 import msgspec
 from msgspec import Struct
 
@@ -11,6 +10,7 @@ from qwen_grpc.credentials import ApiKey
 from qwen_grpc.errors import Unsupported, UpstreamProtocol
 from qwen_grpc.upstreams.dashscope.origin import DashScopeOrigin
 from qwen_grpc.upstreams.dashscope.refusals import refusal
+from qwen_grpc.upstreams.messages import Request, Response
 from qwen_grpc.upstreams.openai_wire.turn import JSON
 
 # The scheme of places in the temporary store, which the service looks up only when a header says so.
@@ -35,7 +35,7 @@ class Native:
     def __init__(self, origin: DashScopeOrigin) -> None:
         self.origin = origin
 
-    def _request(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> httpx.Request:
+    def _request(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Request:
         """A request to the native API. Raises `Unsupported` at hosts that do not have it."""
         if not self.origin.place.native:
             text = f"{self.origin.name} has no images, videos and uploads at {self.origin.host}: its plan is for chat"
@@ -53,12 +53,12 @@ class Native:
         headers = {**self.origin.headers(key), **JSON, **resolve, **(QUEUED if queued else {})}
         return await self._answer(self._request("POST", path, headers, content), reply)
 
-    async def _answer(self, request: httpx.Request, reply: type[T]) -> T:
+    async def _answer(self, request: Request, reply: type[T]) -> T:
         async with self.origin.exchange(request) as response:
             return answer_in(self.origin, response, await self.origin.body(response), reply)
 
 
-def answer_in(origin: DashScopeOrigin, response: httpx.Response, body: bytes, reply: type[T]) -> T:
+def answer_in(origin: DashScopeOrigin, response: Response, body: bytes, reply: type[T]) -> T:
     """The answer in a body. Raises what a refusal means, `UpstreamProtocol` for a form that is not known."""
     if not response.is_success:
         raise refusal(response, body)

@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
-
 from qwen_grpc.errors import (
     AccessDenied,
     Billing,
@@ -36,6 +34,7 @@ from qwen_grpc.openai_json.jsontext import load
 from qwen_grpc.upstreams.dashscope.complaints import Complaint, complaint_in, complaint_of, is_complaint
 from qwen_grpc.upstreams.dashscope.origin import DASHSCOPE, place_of
 from qwen_grpc.upstreams.http import retry_after
+from qwen_grpc.upstreams.messages import Head
 
 # How long limits of tokens per minute take to clear.
 TOKENS_S = 60.0
@@ -49,9 +48,9 @@ _request_id = re.compile(r"[\w-]{8,64}")
 Meaning = Callable[[Complaint], QwenError]
 
 
-def refusal(response: httpx.Response, body: bytes) -> QwenError:
+def refusal(response: Head, body: bytes) -> QwenError:
     """What an answer means that is not the one hoped for."""
-    host, status = response.request.url.host, response.status_code
+    host, status = response.request.server.host, response.status_code
     if 300 <= status < 400:
         return UpstreamRedirect(f"{DASHSCOPE} at {host} pointed elsewhere; credentials do not follow redirects")
     if response.is_success and not body.strip():

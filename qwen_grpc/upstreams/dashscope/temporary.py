@@ -5,11 +5,10 @@ request then names its place (as recorded in July 2025).
 """
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-import httpx
 from msgspec import Struct
 
 from qwen_grpc.credentials import ApiKey
@@ -19,6 +18,7 @@ from qwen_grpc.upstreams.dashscope.hosts import is_own
 from qwen_grpc.upstreams.dashscope.native import OSS, Native, Reply
 from qwen_grpc.upstreams.dashscope.origin import NATIVE
 from qwen_grpc.upstreams.http import Origin, refused_status
+from qwen_grpc.upstreams.messages import Request
 from qwen_grpc.upstreams.sending import sending
 
 MIB = 1 << 20
@@ -80,7 +80,7 @@ class TemporaryStore:
         form = Form(_fields(place, policy), PurePosixPath(place).name)
         headers = form.headers(len(content))
 
-        def request(body: httpx.AsyncByteStream) -> httpx.Request:
+        def request(body: AsyncIterable[bytes]) -> Request:
             return self._store.request("POST", policy.upload_host, headers, body)
 
         async with sending(self._store, form.around(_pieces(content)), request) as response:

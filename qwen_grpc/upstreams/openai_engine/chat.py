@@ -4,11 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 
-import httpx
-
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import NotFound, QwenError, UpstreamError
+from qwen_grpc.upstreams.messages import Head
 from qwen_grpc.upstreams.openai_engine.answers import Misplaced, mend_usage
 from qwen_grpc.upstreams.openai_engine.dialects import Dialect
 from qwen_grpc.upstreams.openai_engine.encode import check, encode_chat
@@ -46,7 +45,7 @@ class Turns:
                     mend_usage(message.usage)
                 yield message
 
-    def _refused(self, response: httpx.Response, body: bytes) -> QwenError:
+    def _refused(self, response: Head, body: bytes) -> QwenError:
         error = refused(self._server.place, response, body)
         if type(error) is not NotFound:
             return error

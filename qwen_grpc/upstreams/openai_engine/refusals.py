@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from qwen_grpc.errors import (
     AccessDenied,
     ContextLength,
@@ -33,6 +31,7 @@ from qwen_grpc.errors import (
 )
 from qwen_grpc.openai_json.jsontext import load
 from qwen_grpc.upstreams.http import refused_status, retry_after
+from qwen_grpc.upstreams.messages import Head
 
 LOADING_S = 5.0
 
@@ -79,7 +78,7 @@ class Complaint:
     wait_s: float | None = None
 
 
-def refused(place: str, response: httpx.Response, body: bytes) -> QwenError:
+def refused(place: str, response: Head, body: bytes) -> QwenError:
     """What an HTTP answer means that is no success. `place` names the engine and its host."""
     try:
         value = load(body)
@@ -92,7 +91,7 @@ def refused(place: str, response: httpx.Response, body: bytes) -> QwenError:
         return refused_status(place, response)
     if isinstance(value, dict) and "error" in value:
         return refused_event(place, value)
-    return UpstreamProtocol(f"{place} answered {response.request.url.path} with something else than was asked for")
+    return UpstreamProtocol(f"{place} answered {response.request.path} with something else than was asked for")
 
 
 def refused_event(place: str, value: Any) -> QwenError:

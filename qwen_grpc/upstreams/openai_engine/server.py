@@ -9,7 +9,8 @@ import httpx
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import UpstreamProtocol
 from qwen_grpc.openai_json.jsontext import load
-from qwen_grpc.upstreams.http import Clocks, Content, Origin
+from qwen_grpc.upstreams.http import Clocks, Origin
+from qwen_grpc.upstreams.messages import Content, Request, Response
 from qwen_grpc.upstreams.openai_engine.refusals import refused
 from qwen_grpc.upstreams.openai_wire.turn import authorized
 
@@ -48,7 +49,7 @@ class EngineServer(Origin):
             raise UpstreamProtocol(f"{self.place} answered {method} {path} with something that is no JSON") from error
 
     @asynccontextmanager
-    async def accepted(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    async def accepted(self, request: Request) -> AsyncIterator[Response]:
         """Sends a request; gives the response with its body unread, or raises what its refusal means."""
         async with self.exchange(request) as response:
             if not response.is_success:

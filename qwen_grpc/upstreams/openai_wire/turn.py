@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-import httpx
-
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, TokenMalformed, UpstreamIdleTimeout, UpstreamTtfbTimeout
 from qwen_grpc.upstreams.http import Origin, Reads
+from qwen_grpc.upstreams.messages import Head
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse, StreamStart
 
 JSON = {"content-type": "application/json"}
@@ -20,7 +19,7 @@ EVENT_STREAM = "text/event-stream"
 DRAIN_S = 0.1
 
 # What a response means that is no stream, given its body.
-Refusal = Callable[[httpx.Response, bytes], QwenError]
+Refusal = Callable[[Head, bytes], QwenError]
 
 
 @dataclass(frozen=True, slots=True)

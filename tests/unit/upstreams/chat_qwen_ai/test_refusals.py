@@ -31,6 +31,7 @@ from qwen_grpc.errors import (
 )
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import StaleParent, challenge, refusal, refused_reply
 from qwen_grpc.upstreams.chat_qwen_ai.site import _is_stream, _refused
+from qwen_grpc.upstreams.messages import Head, Request, server_of
 
 JSON = "application/json;charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -48,9 +49,9 @@ DELETED = "This conversation has been deleted or does not exist."
 NO_FIELD = "RequestValidationError: Field 'chat_id': Field required"
 
 
-def response(status: int = 200, kind: str = JSON, **headers: str) -> httpx.Response:
-    request = httpx.Request("POST", "https://chat.qwen.ai/api/v2/chats/new?x=SECRET")
-    return httpx.Response(status, headers={"content-type": kind, **headers}, request=request)
+def response(status: int = 200, kind: str = JSON, **headers: str) -> Head:
+    request = Request("POST", server_of(httpx.URL("https://chat.qwen.ai")), "/api/v2/chats/new?x=SECRET", {})
+    return Head(request, status, {"content-type": kind, **headers})
 
 
 def meaning(body: Any, status: int = 200, kind: str = JSON, **headers: str) -> QwenError:
@@ -150,8 +151,7 @@ def test_hours_are_kept_within_reason(num: object, hours: float) -> None:
     ("given", "seconds"), [("7", 7.0), ("999999999", 86_400.0), ("soon", None), ("-1", None), ("٣", None)]
 )
 def test_the_header_tells_when_to_come_back(given: str, seconds: float | None) -> None:
-    header = httpx.Headers({"retry-after": given.encode()})
-    answer = httpx.Response(429, headers=header, request=httpx.Request("GET", "https://chat.qwen.ai/"))
+    answer = response(429, **{"retry-after": given})
     assert refusal(answer, json.dumps(envelope("ParallelLimited")).encode()).retry_after == seconds
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from qwen_grpc import errors
 from qwen_grpc.errors import QwenError
+from qwen_grpc.upstreams.messages import Head, Request, server_of
 from qwen_grpc.upstreams.openai_engine.refusals import refused, refused_event
 
 PLACE = "gpu at 127.0.0.1:8001"
@@ -13,9 +14,8 @@ SECRET = "the engine's own words about the prompt"
 
 
 def answered(status: int, body: Any, **headers: str) -> QwenError:
-    request = httpx.Request("POST", "http://127.0.0.1:8001/v1/chat/completions")
-    response = httpx.Response(status, headers={name.replace("_", "-"): value for name, value in headers.items()})
-    response.request = request
+    request = Request("POST", server_of(httpx.URL("http://127.0.0.1:8001")), "/v1/chat/completions", {})
+    response = Head(request, status, {name.replace("_", "-"): value for name, value in headers.items()})
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return refused(PLACE, response, content)
 
