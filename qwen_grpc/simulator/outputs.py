@@ -83,9 +83,11 @@ def span(headers: Mapping[str, str], made: Rendering) -> Span | None:
     return Span(start, stop, asked=True) if start < stop else None
 
 
-async def deliver(simulator: Simulator, request: Request, made: Rendering) -> Answer | None:
+async def deliver(
+    simulator: Simulator, request: Request, made: Rendering, *, server: str = "AliyunOSS"
+) -> Answer | None:
     """Send a made file or the range of it that is asked for, at the pace of the behaviour."""
-    headers = {"etag": made.etag, "accept-ranges": "bytes", "server": "AliyunOSS"}
+    headers = {"etag": made.etag, "accept-ranges": "bytes", "server": server}
     asked = span(request.headers, made)
     if asked is None:
         headers["content-range"] = f"bytes */{made.size}"

@@ -13,9 +13,9 @@ from sanic import Request
 from sanic.exceptions import RequestCancelled
 
 from qwen_grpc.simulator.cues import Cue, named
-from qwen_grpc.simulator.engine import faults
+from qwen_grpc.simulator.engine import dialects, faults
 from qwen_grpc.simulator.engine.behaviour import EngineBehaviour
-from qwen_grpc.simulator.engine.dialects import DIALECTS, Dialect, Word
+from qwen_grpc.simulator.engine.dialects import DIALECTS, Dialect, Purpose, Word
 from qwen_grpc.simulator.engine.faults import FAULTS, Fault, Refused
 from qwen_grpc.simulator.engine.state import Engines
 from qwen_grpc.simulator.player import break_connection
@@ -72,13 +72,15 @@ class Call:
         value: str = self.request.headers.get(name, "")
         return value
 
-    def model(self, asked: object) -> str:
-        """The model that a request names, its first one if it names none; refuses what this engine does not serve."""
-        if not asked:
-            return self.models[0]
-        if str(asked) not in self.models and not self.dialect.any_name:
-            raise Refused(faults.model_not_found(self.dialect, str(asked)))
-        return str(asked)
+    def model(self, asked: object, purpose: Purpose) -> str:
+        """The model that a request names, or the first one for its purpose; refuses what this engine does not serve."""
+        fitting = [model for model in self.models if dialects.purpose(model) == purpose]
+        name = str(asked) if asked else next(iter(fitting), "")
+        if name not in self.models and not (name and self.dialect.any_name):
+            raise Refused(faults.model_not_found(self.dialect, name))
+        if dialects.purpose(name) != purpose:
+            raise Refused(faults.unfit(self.dialect, name, purpose))
+        return name
 
     @property
     def headers(self) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qwen_grpc.simulator.engine import dialects
 from qwen_grpc.simulator.engine.asked import Asked
 from qwen_grpc.simulator.engine.call import ODD, Call, cue, routes
 from qwen_grpc.simulator.engine.checks import check
@@ -54,9 +53,7 @@ def _asked(call: Call) -> Asked:
         raise Refused(Fault(400, "messages must be a list of objects", param="messages"))
     if call.dialect.free:
         body.pop("tool_choice", None)
-    model = call.model(body.get("model"))
-    if dialects.purpose(model) != "chat":
-        raise Refused(Fault(400, f"The model `{model}` does not support chat.", param="model"))
+    model = call.model(body.get("model"), "chat")
     return Asked(messages, body, call.dialect, model, call.behaviour.reasoning_parser)
 
 

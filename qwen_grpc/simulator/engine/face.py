@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from qwen_grpc.simulator.engine import chat
+from qwen_grpc.simulator.engine import chat, control, embeddings, images, probes, videos
 from qwen_grpc.simulator.routes import Route
 
-ROUTES: tuple[Route, ...] = (*chat.ROUTES,)
+ROUTES: tuple[Route, ...] = (
+    *chat.ROUTES,
+    *embeddings.ROUTES,
+    *images.ROUTES,
+    *videos.ROUTES,
+    *probes.ROUTES,
+    *control.ROUTES,
+)

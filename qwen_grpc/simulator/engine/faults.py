@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from qwen_grpc.simulator.engine.dialects import Dialect, Word
+from qwen_grpc.simulator.engine.dialects import Dialect, Purpose, Word
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error. Without a `type` it has the engine's word for the status; `code` is OpenAI's, `facts` llama.cpp's."""
+    """An error. Without a `type` it has the engine's word for the status; `code` is OpenAI's, `facts` llama.cpp's.
+
+    `media` is whether the server of pictures and videos tells it, which is another one than that of chat at SGLang.
+    """
 
     status: int
     message: str
@@ -20,6 +23,7 @@ class Fault:
     param: str | None = None
     code: str | None = None
     facts: Mapping[str, int] = field(default_factory=dict)
+    media: bool = False
 
 
 class Refused(Exception):
@@ -66,6 +70,8 @@ def body_of(fault: Fault, dialect: Dialect) -> dict[str, Any]:
     if fault.status == HTTPStatus.UNAUTHORIZED and dialect.word in ("vllm", "sglang"):
         # Their doors stand before everything that knows the form of an error.
         return {"error": "Unauthorized"}
+    if fault.media and dialect.word == "sglang":
+        return {"detail": fault.message}
     kind = kind_of(fault, dialect)
     if dialect.word == "llamacpp":
         return {"error": {"code": fault.status, "message": fault.message, "type": kind, **fault.facts}}
@@ -107,6 +113,14 @@ def model_not_found(dialect: Dialect, model: str) -> Fault:
     if dialect.word == "ollama":
         return Fault(404, f"model '{model}' not found")
     return Fault(404, f"The model `{model}` does not exist.", param="model", code="model_not_found")
+
+
+def unfit(dialect: Dialect, model: str, purpose: Purpose) -> Fault:
+    """The model is for something else."""
+    if dialect.word == "llamacpp":
+        words = "This server does not support embeddings. Start it with `--embeddings`"
+        return Fault(501, words) if purpose == "embeddings" else Fault(400, "This model does not chat.")
+    return Fault(400, f"The model `{model}` does not support {purpose}.", param="model")
 
 
 def loading(dialect: Dialect) -> Fault:
