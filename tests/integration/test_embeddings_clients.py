@@ -8,13 +8,17 @@ import pytest_asyncio
 from both_doors import Doors, open_doors
 from grpclib.client import Channel
 from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
-from rich_errors import typed_failure
 from support import bearer, session
 from vectors_upstream import EMBEDDER, TALKER, THIRD, Vectors
 
+from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import pack
+from qwen_grpc.simulator import running
+from qwen_grpc.simulator.dashscope.embeddings import vector
 from qwen_grpc.typed.qwen.v1 import CreateEmbeddingsRequest, EmbeddingsServiceStub
+from qwen_grpc.upstreams.dashscope.adapter import DashScope
 
 WANTED = [[3.0, THIRD], [5.0, THIRD]]
 
@@ -63,6 +67,24 @@ async def test_the_typed_client_gets_vectors(doors: Doors) -> None:
         stub = EmbeddingsServiceStub(channel, metadata=bearer())
         request = CreateEmbeddingsRequest(model=EMBEDDER, input=["one", "three"], dimensions=2)
         made = await stub.create_embeddings(request)
-        status, _ = await typed_failure(stub.create_embeddings(CreateEmbeddingsRequest(model=TALKER, input=["a"])))
+        with pytest.raises(GRPCError) as talker:
+            await stub.create_embeddings(CreateEmbeddingsRequest(model=TALKER, input=["a"]))
     assert [embedding.values for embedding in made.embeddings] == [pytest.approx(vector, rel=1e-7) for vector in WANTED]
-    assert status is Status.NOT_FOUND
+    assert talker.value.status is Status.NOT_FOUND
+
+
+@pytest.mark.asyncio
+async def test_the_openai_package_gets_vectors_of_dashscope() -> None:
+    texts = [f"text {number}" for number in range(25)]
+    async with running() as simulator:
+        config = UpstreamConfig.model_validate({"kind": "dashscope", "base_url": simulator.url})
+        async with (
+            open_doors(DashScope("official", config)) as doors,
+            AsyncOpenAI(base_url=f"{doors.http.base_url}/v1", api_key="sk-simulated") as client,
+        ):
+            made = await client.embeddings.create(model=EMBEDDER, input=texts, dimensions=64)
+            with pytest.raises(NotFoundError) as talker:
+                await client.embeddings.create(model="qwen-plus", input="one")
+    assert [len(item.embedding) for item in made.data] == [64] * 25
+    assert [item.embedding for item in made.data][24] == pytest.approx(vector(texts[24], 64), rel=1e-6, abs=1e-9)
+    assert talker.value.code == "model_not_found"
