@@ -5,18 +5,22 @@ argument the files are written; with `--check` nothing is written, and the exit
 code is 1 when a table is stale.
 """
 
+import json
 import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from qwen_grpc.configuration import KeyConfig, SecretRef, TlsConfig, UpstreamConfig
+from qwen_grpc.configuration.tables import Part
 from qwen_grpc.errors import QwenError
 from qwen_grpc.routing.reactions import REACTIONS, REFUSED, UNSEEN, Onward
 from qwen_grpc.server import OPTIONS, SERVED
@@ -42,7 +46,7 @@ from qwen_grpc.v1 import (
 )
 from rest_shim.errors import REASONS
 from rest_shim.routes import ROUTES, shown
-from rest_shim.settings import ShimSettings
+from rest_shim.settings import ShimSettings, StandaloneSettings
 from rest_shim.stubs import CHANNEL_OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,10 +76,41 @@ def settings() -> Iterator[Row]:
         yield from _fields(kind)
 
 
+def standalone() -> Iterator[Row]:
+    """What an operator can set of `rest-shim` beside that."""
+    yield ("setting", "default", "meaning")
+    yield from (
+        row for row in _fields(StandaloneSettings) if row[0].strip("`").lower() not in ShimSettings.model_fields
+    )
+
+
 def _fields(kind: type[BaseSettings]) -> Iterator[Row]:
     for name, field in kind.model_fields.items():
         default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
         yield (f"`{name.upper()}`", f"`{default}`" if default else "empty", field.description or "")
+
+
+def part(kind: type[Part]) -> Callable[[], Iterator[Row]]:
+    """The keys of a table of the configuration file."""
+
+    def rows() -> Iterator[Row]:
+        yield ("key", "without it", "meaning")
+        for name, field in kind.model_fields.items():
+            yield (f"`{name}`", _default(field), f"{field.description or ''}{_choices(field)}")
+
+    return rows
+
+
+def _choices(field: FieldInfo) -> str:
+    values = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    return f" One of {', '.join(_code(value) for value in values)}." if values else ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "an error"
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{json.dumps(value)}`" if value not in ("", [], None) else "empty"
 
 
 def reasons() -> Iterator[Row]:
@@ -263,6 +298,11 @@ def onward() -> Iterator[Row]:
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "endpoints": endpoints,
     "settings": settings,
+    "standalone": standalone,
+    "config_upstreams": part(UpstreamConfig),
+    "config_keys": part(KeyConfig),
+    "config_secrets": part(SecretRef),
+    "config_tls": part(TlsConfig),
     "reasons": reasons,
     "rpcs": rpcs,
     "options": options,

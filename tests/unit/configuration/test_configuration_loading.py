@@ -113,6 +113,14 @@ def test_the_example_in_the_repository_is_good(folder: Path) -> None:
     assert [label for label, _ in configuration.secrets["official"]] == ["official/1", "official/2"]
 
 
+def test_the_example_in_the_documents_is_good() -> None:
+    page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    secret_file("dashscope-2.key", f"{CANARY}2")
+    FILE.write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    configuration = load_configuration(FILE, read_file(FILE), {"DASHSCOPE_API_KEY": CANARY})
+    assert list(configuration.upstreams) == ["official", "gpu"]
+
+
 @pytest.mark.parametrize(
     ("wide", "narrow", "expected"),
     [
