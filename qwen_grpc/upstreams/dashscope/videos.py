@@ -81,7 +81,9 @@ def video_in(output: Output, origin: DashScopeOrigin) -> VideoTask:
     match output.task_status:
         case "SUCCEEDED":
             return _made(output, origin)
-        case "FAILED" | "CANCELED":
+        case "CANCELED":
+            return VideoTask(pb.VIDEO_STATE_CANCELLED)
+        case "FAILED":
             return VideoTask(pb.VIDEO_STATE_FAILED, error=failure(output, origin))
         case _:
             return VideoTask(pb.VIDEO_STATE_RUNNING)
