@@ -47,6 +47,7 @@ _STATUS_OF = {
     "rate_limit_error": 429,
     "not_supported_error": 501,
     "unavailable_error": 503,
+    "service_unavailable_error": 503,
 }
 _param = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]]{0,99}")
 _COUNTS = ("n_prompt_tokens", "n_ctx")
@@ -55,6 +56,7 @@ _too_long = re.compile(
     r"context (length|size|window)|maximum (context|model|input) length|longer than the (model|maximum)", re.IGNORECASE
 )
 _loading = re.compile(r"\bload(ing)?\b.*\bmodel\b|\bmodel\b.*\bload", re.IGNORECASE)
+_busy = re.compile(r"server busy|queue is full", re.IGNORECASE)
 _of_a_model = re.compile(r"\bmodel\b", re.IGNORECASE)
 # What an engine says that it cannot do, and the field that asked for it.
 _CANNOT = (
@@ -89,7 +91,7 @@ def refused(place: str, response: Head, body: bytes) -> QwenError:
         return meaning(place, complaint_of(value, status, retry_after(response)))
     if status >= 300:
         return refused_status(place, response)
-    if isinstance(value, dict) and "error" in value:
+    if isinstance(value, dict) and ("error" in value or value.get("object") == "error"):
         return refused_event(place, value)
     return UpstreamProtocol(f"{place} answered {response.request.path} with something else than was asked for")
 
@@ -107,7 +109,7 @@ def complaint_of(value: Any, status: int, wait_s: float | None = None) -> Compla
     kind, param = _text(error.get("type")), _text(error.get("param"))
     message = _text(error.get("message")) or _text(error.get("detail"))
     facts = {name: str(error[name]) for name in _COUNTS if type(error.get(name)) is int}
-    return Complaint(status or _status(error.get("code"), kind), kind, param, message, facts, wait_s)
+    return Complaint(status or _status(error.get("code"), kind, message), kind, param, message, facts, wait_s)
 
 
 def meaning(place: str, said: Complaint) -> QwenError:
@@ -133,9 +135,9 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _status(code: Any, kind: str) -> int:
+def _status(code: Any, kind: str, message: str) -> int:
     number = int(code) if isinstance(code, int | str) and str(code).isdecimal() else 0
-    return number if 400 <= number < 600 else _STATUS_OF.get(kind, 500)
+    return number if 400 <= number < 600 else _STATUS_OF.get(kind, 503 if _busy.search(message) else 500)
 
 
 def _context_length(place: str, said: Complaint) -> QwenError:

@@ -28,7 +28,8 @@ VIDEOS = "/videos"
 # Another word counts as running: to call a clip lost that is being made would be worse than to ask again.
 STATES: dict[str, pb.VideoState] = {
     "completed": pb.VIDEO_STATE_SUCCEEDED,
-    **dict.fromkeys(("failed", "cancelled", "deleted", "expired"), pb.VIDEO_STATE_FAILED),
+    **dict.fromkeys(("failed", "deleted", "expired"), pb.VIDEO_STATE_FAILED),
+    "cancelled": pb.VIDEO_STATE_CANCELLED,
 }
 _id = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 

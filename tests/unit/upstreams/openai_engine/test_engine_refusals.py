@@ -67,6 +67,7 @@ TOO_LONG = "This model's maximum context length is 4096 tokens. However, you req
         (307, b"", errors.UpstreamRedirect, ""),
         (200, b"{}", errors.UpstreamProtocol, ""),
         (200, openai(SECRET, "InternalServerError", 500), errors.UpstreamCrashed, ""),
+        (200, flat(SECRET, "InternalServerError", 500), errors.UpstreamCrashed, ""),
     ],
 )  # fmt: skip
 def test_a_refusal_is_what_its_status_and_words_say(status: int, body: Any, kind: type[QwenError], field: str) -> None:
@@ -104,6 +105,7 @@ def test_a_wait_is_the_engines_or_else_a_moment(status: int) -> None:
         (openai(SECRET, "unavailable_error", "503"), errors.UpstreamUnavailable),
         (openai(SECRET, "not_found_error"), errors.NotFound),
         (openai(SECRET, "api_error"), errors.UpstreamCrashed),
+        (openai("server busy, please try again", "api_error"), errors.UpstreamUnavailable),
         (flat(SECRET, "InternalServerError", 500), errors.UpstreamCrashed),
         ({"error": SECRET}, errors.UpstreamCrashed),
     ],
