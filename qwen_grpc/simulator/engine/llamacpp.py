@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qwen_grpc.simulator.engine.voice import LOGPROB, Voice, line
@@ -12,6 +13,7 @@ TOKEN_MS = 2.0
 SECOND_MS = 1000
 # Every simulated token is a token of this number.
 TOKEN_ID = 9707
+EMPTY: Mapping[str, Any] = {"role": "assistant", "content": None}
 
 
 class LlamacppVoice(Voice):
@@ -20,14 +22,15 @@ class LlamacppVoice(Voice):
     content_type = "text/event-stream"
 
     def opening(self) -> bytes:
-        """A role, and null for words."""
-        return self.deltas({"role": "assistant", "content": None})
+        """A role, and null for words; before it, if asked for, how much of the prompt has been read."""
+        total = self.asked.input_tokens
+        read = (total // 2, total) if self.asked.parameters.get("return_progress") else ()
+        return b"".join(map(self._progress, read)) + self.deltas(EMPTY)
 
-    def progress(self, processed: int) -> bytes:
-        """How much of the prompt has been read."""
+    def _progress(self, processed: int) -> bytes:
         told = {"total": self.asked.input_tokens, "cache": self.cached, "processed": processed}
-        choice = self.choice(0, {"role": "assistant", "content": None}, None, None)
-        return line({**self.chunk([choice]), "prompt_progress": {**told, "time_ms": round(processed * TOKEN_MS)}})
+        chunk = self.chunk([self.choice(0, EMPTY, None, None)])
+        return line({**chunk, "prompt_progress": {**told, "time_ms": round(processed * TOKEN_MS)}})
 
     def ending(self, end: End) -> bytes:
         """The chunk with the reason."""
@@ -36,7 +39,7 @@ class LlamacppVoice(Voice):
             last["timings"] = self.timings()
         return b"".join(map(line, (*others, last)))
 
-    def choice(self, index: int, delta: dict[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
+    def choice(self, index: int, delta: Mapping[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
         """The wrapper of a delta."""
         told = {"logprobs": logprobs} if logprobs else {}
         return {"finish_reason": reason, "index": index, "delta": delta, **told}

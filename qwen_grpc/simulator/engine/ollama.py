@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from qwen_grpc.simulator.engine.voice import Voice
@@ -45,7 +46,7 @@ class OllamaVoice(Voice):
         """The chunk with the reason, and without words."""
         return self.deltas({"role": "assistant", "content": ""}, end.reason)
 
-    def choice(self, index: int, delta: dict[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
+    def choice(self, index: int, delta: Mapping[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
         """The wrapper of a delta."""
         told = {"logprobs": logprobs} if logprobs else {}
         return {"index": index, "delta": delta, "finish_reason": reason, **told}

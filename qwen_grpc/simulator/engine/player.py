@@ -11,7 +11,7 @@ from sanic.exceptions import RequestCancelled
 
 from qwen_grpc.simulator.engine.call import Answered, Call, ok, whole
 from qwen_grpc.simulator.engine.faults import Refused
-from qwen_grpc.simulator.engine.script import Failed, Progress, Step
+from qwen_grpc.simulator.engine.script import Failed, Step
 from qwen_grpc.simulator.engine.voice import Voice
 from qwen_grpc.simulator.pieces import Raw
 from qwen_grpc.simulator.player import break_connection
@@ -70,7 +70,7 @@ class Playing:
             case Failed(fault):
                 self.call.simulator.closed(self.record, "finished")
                 raise Refused(fault)
-            case Raw() | Progress():
+            case Raw():
                 pass
             case _:
                 self.voice.spoken.hear(step)

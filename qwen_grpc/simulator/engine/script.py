@@ -26,14 +26,7 @@ class Failed:
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """So many tokens of the prompt have been read."""
-
-    processed: int
-
-
-Piece = Spoke | Failed | Progress | Raw
+Piece = Spoke | Failed | Raw
 Step = Piece | Pause | Hang | Reset
 
 
@@ -315,8 +308,6 @@ def performed(scenario: str, turn: Turn) -> Iterator[Step]:
         steps = tagged_thoughts(steps)
     if asked.thoughts == "hidden":
         steps = (step for step in steps if not isinstance(step, Thought))
-    if asked.dialect.word == "llamacpp" and asked.parameters.get("return_progress"):
-        steps = itertools.chain((Progress(asked.input_tokens // 2), Progress(asked.input_tokens)), steps)
     return steps
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qwen_grpc.simulator.engine.voice import LOGPROB, Voice
@@ -45,7 +46,7 @@ class SglangVoice(Voice):
         """The chunk with the reason."""
         return self.deltas({"reasoning_content": None}, end.reason)
 
-    def choice(self, index: int, delta: dict[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
+    def choice(self, index: int, delta: Mapping[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
         """The wrapper of a delta."""
         return {**Voice.choice(self, index, delta, reason, logprobs), "matched_stop": _matched(reason)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qwen_grpc.simulator.engine.voice import Voice, line
@@ -33,7 +34,7 @@ class VllmVoice(Voice):
         """The chunk with the reason, and with words even if they are none."""
         return self.deltas({"content": end.text}, end.reason, words=end.text)
 
-    def choice(self, index: int, delta: dict[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
+    def choice(self, index: int, delta: Mapping[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
         """The wrapper of a delta; the last one has room for the word that stopped the answer."""
         stopped = {"stop_reason": None} if reason else {}
         told = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 
 from qwen_grpc.simulator.engine.asked import Asked
 from qwen_grpc.simulator.engine.faults import event_of
-from qwen_grpc.simulator.engine.script import Failed, Piece, Progress
+from qwen_grpc.simulator.engine.script import Failed, Piece
 from qwen_grpc.simulator.pieces import Calling, End, Raw, Said, Spoken, Thought
 from qwen_grpc.simulator.script import WORD
 
@@ -41,8 +42,6 @@ class Voice:
                 return data
             case Failed(fault):
                 return line(event_of(fault, self.asked.dialect)) + (DONE if self.done_after_error else b"")
-            case Progress(processed):
-                return self.progress(processed)
         self.spoken.hear(piece)
         if isinstance(piece, End):
             return self.ending(piece) + (self.closing() if piece.done else b"")
@@ -87,11 +86,7 @@ class Voice:
         told = line(self.chunk([], self.usage())) if self.asked.include_usage else b""
         return told + DONE
 
-    def progress(self, processed: int) -> bytes:  # noqa: ARG002 - one engine tells it
-        """How much of the prompt has been read."""
-        return b""
-
-    def choice(self, index: int, delta: dict[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
+    def choice(self, index: int, delta: Mapping[str, Any], reason: str | None, logprobs: Any) -> dict[str, Any]:
         """The wrapper of a delta."""
         return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
 
@@ -172,7 +167,7 @@ class Voice:
         """A token with its chance."""
         return {"token": text, "logprob": LOGPROB, "bytes": list(text.encode())}
 
-    def deltas(self, delta: dict[str, Any], reason: str | None = None, *, words: str = "") -> bytes:
+    def deltas(self, delta: Mapping[str, Any], reason: str | None = None, *, words: str = "") -> bytes:
         """A delta, once for every copy of the answer."""
         logprobs = self.logprobs(words)
         choices = [self.choice(index, delta, reason, logprobs) for index in range(self.asked.copies)]
