@@ -7,6 +7,7 @@ from qwen_grpc.routing.fleet import Build
 from qwen_grpc.settings import Settings
 from qwen_grpc.upstreams.base import Upstream
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Keeping, ObjectStore, Site
+from qwen_grpc.upstreams.dashscope import DashScope
 from qwen_grpc.upstreams.fetcher import Fetcher
 from qwen_grpc.upstreams.openai_engine import OpenAiEngine
 
@@ -26,6 +27,11 @@ def _chat_qwen_ai(name: str, config: UpstreamConfig, settings: Settings) -> Upst
     return ChatQwenAi(site, keeping, ObjectStore(settings.qwen_upload_url), name=name)
 
 
+def _dashscope(name: str, config: UpstreamConfig, settings: Settings) -> Upstream:
+    origin = config.base_url or settings.dashscope_base_url
+    return DashScope(name, config.model_copy(update={"base_url": origin}))
+
+
 def _openai_engine(name: str, config: UpstreamConfig, settings: Settings) -> Upstream:
     fetcher = Fetcher() if settings.qwen_fetch_media else None
     return OpenAiEngine(name, config, fetcher=fetcher, models_s=settings.model_cache_duration)
@@ -33,5 +39,6 @@ def _openai_engine(name: str, config: UpstreamConfig, settings: Settings) -> Ups
 
 _ADAPTERS: Mapping[str, Callable[[str, UpstreamConfig, Settings], Upstream]] = {
     "chat_qwen_ai": _chat_qwen_ai,
+    "dashscope": _dashscope,
     "openai_engine": _openai_engine,
 }

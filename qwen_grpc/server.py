@@ -219,7 +219,7 @@ async def serving(
 ) -> AsyncIterator[Server]:
     """A started server with the upstreams of the configuration; on leaving, running calls have been drained."""
     async with Ledger(settings.qwen_ledger) as ledger, Fleet(builder(settings)) as fleet:
-        await fleet.swap(configuration or Configuration.model_validate({"upstreams": {"web": {"kind": "chat_qwen_ai"}}}))
+        await fleet.swap(configuration or Configuration.model_validate({}))
         server = Server(fleet, settings, ledger, reuse_port=reuse_port)
         await server.start()
         try:

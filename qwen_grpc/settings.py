@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from qwen_grpc.addresses import AUTH_HOST, CHAT_HOST
+from qwen_grpc.addresses import AUTH_HOST, CHAT_HOST, DASHSCOPE_HOST
 
 T = TypeVar("T", bound=BaseSettings)
 LEDGER = "~/.local/state/qwen-grpc/ledger.sqlite3"
@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     qwen_base_url: str = Field(f"https://{CHAT_HOST}", pattern=r"^https?://", description=f"Origin of {CHAT_HOST}.")
     qwen_auth_url: str = Field(f"https://{AUTH_HOST}", pattern=r"^https?://", description="Origin of its sign-in host.")
     qwen_upload_url: str = Field("", pattern=r"^(https?://.*)?$", description="Origin of the object store, for tests.")
+    dashscope_base_url: str = Field(
+        f"https://{DASHSCOPE_HOST}", pattern=r"^https?://", description="Origin of DashScope, by region and plan."
+    )
     qwen_fetch_media: bool = Field(False, description="Fetch http(s) media of requests from public addresses.")  # noqa: FBT003
     qwen_ledger: str = Field(LEDGER, min_length=1, description="File that remembers video jobs and uploads.")
     model_cache_duration: float = Field(3600, ge=0, description="Seconds for which a model list is kept.")

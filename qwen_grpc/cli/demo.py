@@ -49,7 +49,7 @@ async def _demo(port: int | None, grpc_port: int | None) -> None:
     with TemporaryDirectory(prefix="qwen-grpc-demo-") as folder:
         async with running(behaviour=Behaviour(pace_s=PACE_S)) as simulator:
             of_the_demo: dict[str, Any] = dict.fromkeys(
-                ("qwen_base_url", "qwen_auth_url", "qwen_upload_url"), simulator.url
+                ("qwen_base_url", "qwen_auth_url", "qwen_upload_url", "dashscope_base_url"), simulator.url
             )
             of_the_demo |= {"qwen_ledger": f"{folder}/ledger.sqlite3", "qwen_video_poll": VIDEO_POLL_S}
             settings = load(Settings, None, grpc_port=grpc_port, **of_the_demo)

@@ -17,7 +17,7 @@ from qwen_grpc.services.caller import caller
 from qwen_grpc.services.checks import members
 from qwen_grpc.services.media import Media
 from qwen_grpc.upstreams.base import Picture, Scene, Upstream
-from qwen_grpc.upstreams.kinds import IMAGE, MAX_FILES, SNIFFED_BYTES, kind_of, sniffed
+from qwen_grpc.upstreams.kinds import IMAGE, SNIFFED_BYTES, kind_of, sniffed
 from qwen_grpc.v1.images_pb2 import (
     IMAGE_FORMAT_DATA,
     EditImagesRequest,
@@ -31,9 +31,10 @@ from qwen_grpc.v1.images_pb2 import (
 from qwen_grpc.v1.images_pb2_grpc import ImagesServiceServicer
 from qwen_grpc.v1.models_pb2 import CAPABILITY_IMAGE_EDIT, CAPABILITY_IMAGE_GENERATION, Capability
 
-# What the contract allows, and how many turns one call may cost.
+# What the contract allows, and how many calls of the upstream one of ours may cost.
 MAX_N = 10
 MAX_TURNS = 4
+MAX_INPUTS = 16
 # An account that draws more at once is asked to slow down.
 AT_ONCE = 2
 MAX_IMAGE_BYTES = 20 << 20
@@ -66,6 +67,7 @@ class ImagesService(ImagesServiceServicer):
         who = caller(context, self._router)
 
         async def make(stop: Stop) -> list[Image]:
+            _check_count(len(request.images), stop.lane.upstream.images_to_edit(stop.model))
             pairs = [(f"images[{at}]", image) for at, image in enumerate(request.images)]
             attachments = await self._media.attach(pairs, stop.lane, who, kind=IMAGE)
             return await _images(stop, replace(scene, images=attachments), request.options, count)
@@ -88,24 +90,30 @@ def _checked(prompt: str, options: ImageOptions) -> int:
     if not prompt.strip():
         raise InvalidParameter("prompt is missing: say in words what the image shall show", field="prompt")
     if not 1 <= count <= MAX_N:
-        raise InvalidParameter(f"n is {count}: expected 1 to {MAX_TURNS}", field="n")
-    if count > MAX_TURNS:
-        raise Unsupported(f"n is {count}: at most {MAX_TURNS} images are made in one call", field="n")
+        raise InvalidParameter(f"n is {count}: expected 1 to {MAX_N}", field="n")
     return count
+
+
+# Open words, which an upstream may know.
+_WORDS = ("quality", "style", "background", "output_format")
 
 
 def _scene(prompt: str, options: ImageOptions) -> Scene:
     seed = options.seed if options.HasField("seed") else None
-    return Scene(prompt, options.size, seed=seed, extra=members(options.extra_json))
+    words = {name: getattr(options, name) for name in _WORDS if getattr(options, name)}
+    return Scene(prompt, options.size, seed=seed, extra={**members(options.extra_json), **words})
 
 
 def _check_inputs(request: EditImagesRequest) -> None:
     if request.HasField("mask"):
         text = "masks are not supported: say in the prompt what is to be changed, and leave mask away"
         raise Unsupported(text, field="mask")
-    if not 1 <= len(request.images) <= MAX_FILES[IMAGE]:
-        text = f"images has {len(request.images)} entries: expected 1 to {MAX_FILES[IMAGE]} images to edit"
-        raise InvalidParameter(text, field="images")
+    _check_count(len(request.images), MAX_INPUTS)
+
+
+def _check_count(count: int, most: int) -> None:
+    if not 1 <= count <= most:
+        raise InvalidParameter(f"images has {count} entries: expected 1 to {most} images to edit", field="images")
 
 
 _MODES = {CAPABILITY_IMAGE_GENERATION: Mode.IMAGE, CAPABILITY_IMAGE_EDIT: Mode.IMAGE_EDIT}
@@ -133,12 +141,16 @@ def _able(needed: Capability) -> Resolve:
 async def _images(stop: Stop, scene: Scene, options: ImageOptions, count: int) -> list[Image]:
     """All images, or an error: a short list would look like success."""
     upstream = stop.lane.upstream
+    batches = _batches(count, upstream.images_at_once(stop.model))
+    if len(batches) > MAX_TURNS:
+        most = MAX_TURNS * upstream.images_at_once(stop.model)
+        raise Unsupported(f"n is {count}: at most {most} images are made in one call with {stop.model.id}", field="n")
 
     async def make(some: int) -> list[Image]:
         pictures = await upstream.make_images(replace(scene, count=some), stop.model, stop.lane.credentials)
         return [await _shown(stop.lane, picture, options.format) for picture in pictures]
 
-    made, failures = await _side_by_side(_batches(count, upstream.images_at_once(stop.model)), make)
+    made, failures = await _side_by_side(batches, make)
     if not failures:
         return made
     error = failures[0]

@@ -318,6 +318,8 @@ def _news(job: Job, found: VideoTask) -> dict[str, object]:
     if found.state == pb.VIDEO_STATE_FAILED:
         error = found.error or Internal("the upstream did not say why")
         return {"state": State.FAILED, "reason": error.reason, "message": error.message}
+    if found.state == pb.VIDEO_STATE_CANCELLED:
+        return {"state": State.CANCELLED}
     return {} if job.state is State.RUNNING else {"state": State.RUNNING}
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, Unsupported
+from qwen_grpc.upstreams.kinds import IMAGE, MAX_FILES
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from qwen_grpc.v1.chats_pb2 import Chat
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
@@ -100,7 +101,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class VideoTask:
-    """How far the upstream is with a clip. `state` is RUNNING, SUCCEEDED (with `url`) or FAILED (with `error`).
+    """How far the upstream is with a clip. `state` is RUNNING, SUCCEEDED (with `url`), FAILED (with `error`) or CANCELLED.
 
     `expires_at` is when the URL ends, in epoch seconds, if it is known.
     """
@@ -176,6 +177,10 @@ class Upstream:
     def images_at_once(self, model: ResolvedModel) -> int:
         """How many pictures one call of `make_images` may ask for."""
         return 1
+
+    def images_to_edit(self, model: ResolvedModel) -> int:
+        """How many pictures `scene.images` may have at most."""
+        return MAX_FILES[IMAGE]
 
     async def make_images(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> Sequence[Picture]:
         """Makes `scene.count` pictures, or edits `scene.images`. Fewer than asked for is an error."""

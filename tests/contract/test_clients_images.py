@@ -126,5 +126,5 @@ async def test_the_typed_client_learns_why(house: House) -> None:
             await images.generate_images(GenerateImagesRequest(prompt="a fox", options=ImageOptions(n=5)))
     assert (failure.value.status, failure.value.message) == (
         Status.UNIMPLEMENTED,
-        "n is 5: at most 4 images are made in one call",
+        "n is 5: at most 4 images are made in one call with qwen3.7-plus",
     )

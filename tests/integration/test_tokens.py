@@ -210,10 +210,22 @@ async def test_a_refresh_token_alone_can_be_validated(house: House) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("path", ["/v1/validate", "/v1/refresh"])
-async def test_an_api_key_belongs_to_no_upstream_here(house: House, path: str) -> None:
-    reply = await over_rest(house, path, "POST body", "sk-0123456789abcdef")
+async def test_a_key_of_the_official_api_is_checked_there_and_cannot_be_renewed(house: House) -> None:
+    good = await over_rest(house, "/v1/validate", "POST body", "sk-0123456789abcdef")
+    bad = await over_rest(house, "/v1/validate", "POST body", "sk-bad-456789abcdef")
+    renewed = await over_rest(house, "/v1/refresh", "POST body", "sk-0123456789abcdef")
 
-    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "unsupported_parameter")
+    assert (good.json()["valid"], bad.json()["valid"], bad.json()["reason"]) == (True, False, "CREDENTIAL_EXPIRED")
+    assert (renewed.status_code, renewed.json()["error"]["code"]) == (400, "unsupported_parameter")
+    assert "456789abcdef" not in good.text + bad.text + renewed.text
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("path", ["/v1/validate", "/v1/refresh"])
+async def test_a_key_that_belongs_to_no_upstream_here_is_sent_to_none(house: House, path: str) -> None:
+    reply = await over_rest(house, path, "POST body", "odd-0123456789abcdef")
+
+    told = reply.json()["error"]["code"] if path == "/v1/refresh" else reply.json()["reason"]
+    assert told in ("invalid_api_key", "TOKEN_MALFORMED")
     assert "0123456789abcdef" not in reply.text
     assert house.simulator.requests == []
