@@ -128,7 +128,7 @@ class TlsConfig(Part):
 
 def _usual() -> Mapping[str, UpstreamConfig]:
     """For callers' own credentials."""
-    return {"web": UpstreamConfig(kind="chat_qwen_ai")}
+    return {"web": UpstreamConfig(kind="chat_qwen_ai"), "official": UpstreamConfig(kind="dashscope")}
 
 
 class Configuration(Part):

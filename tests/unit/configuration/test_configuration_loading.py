@@ -52,11 +52,13 @@ def test_gateway_keys_are_known_by_what_the_key_secret_makes_of_them() -> None:
     assert loaded(engine).ring is None
 
 
-def test_without_a_file_there_is_an_upstream_for_callers_own_sessions() -> None:
+def test_without_a_file_there_are_upstreams_for_callers_own_credentials() -> None:
     configuration = load_configuration(None, {})
     assert configuration.model_dump() == Configuration().model_dump()
-    assert configuration.upstreams["web"] == UpstreamConfig(kind="chat_qwen_ai")
-    assert (configuration.ring, dict(configuration.secrets)) == (None, {"web": ()})
+    assert configuration.upstreams == {
+        "web": UpstreamConfig(kind="chat_qwen_ai"), "official": UpstreamConfig(kind="dashscope")
+    }  # fmt: skip
+    assert (configuration.ring, dict(configuration.secrets)) == (None, {"web": (), "official": ()})
 
 
 def test_files_lie_beside_the_configuration_wherever_the_process_runs(
