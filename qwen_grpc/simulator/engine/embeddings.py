@@ -29,8 +29,8 @@ async def embed(call: Call) -> Answer | None:
     chosen, texts[0] = await cue(call, texts[0])
     if any(tokens(text) > call.behaviour.context_length for text in texts):
         raise Refused(Fault(400, "the input length exceeds the context length"))
-    call.engines.embeddings[call.dialect.word] += 1
     rows = _rows(call, body, texts)
+    call.engines.embeddings[call.dialect.word] += 1
     rows = ODD_LISTS[chosen.scenario](rows) if chosen.scenario in ODD_LISTS else rows
     return ok(call, _list(call, model, rows, sum(map(tokens, texts))))
 

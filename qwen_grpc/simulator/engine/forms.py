@@ -29,7 +29,7 @@ class Form:
 
     def number(self, name: str, default: int) -> int:
         """A whole number; in a form it is a text."""
-        given = str(self.fields.get(name) or default)
+        given = str(self.fields.get(name, default))
         if not given.isdecimal():
             raise refused(f"{name} is {given!r}, not a whole number", name)
         return int(given)
