@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from qwen_grpc.errors import InvalidParameter, Unsupported
+from qwen_grpc.errors import InvalidParameter
 from qwen_grpc.v1.chat_pb2 import ROLE_UNSPECIFIED, CompleteChatRequest, Role
 
 MAX_MESSAGES = 2048
@@ -46,8 +46,6 @@ def check_chat(request: CompleteChatRequest) -> None:
     for at, message in enumerate(request.messages):
         known = message.role != ROLE_UNSPECIFIED and message.role in Role.values()
         _need(known, f"messages[{at}].role", f"messages[{at}].role is missing or unknown: expected {_ROLES}")
-    if request.n > 1:
-        raise Unsupported("n > 1: one answer at a time is served; send the request again for another", field="n")
 
 
 def members(extra_json: str) -> dict[str, Any]:

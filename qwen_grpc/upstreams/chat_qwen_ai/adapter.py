@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from qwen_grpc.catalog import ResolvedModel, resolve
 from qwen_grpc.credentials import Credentials, WebSession
-from qwen_grpc.errors import CredentialExpired, TokenMalformed
+from qwen_grpc.errors import CredentialExpired, TokenMalformed, Unsupported
 from qwen_grpc.upstreams.base import (
     NO_ATTACHMENTS,
     NO_KEY,
@@ -118,6 +118,8 @@ class ChatQwenAi(Upstream):
         credentials: Credentials,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
     ) -> AsyncGenerator[StreamChatResponse, None]:
+        if request.n > 1:
+            raise Unsupported("n > 1: one answer at a time is served; send the request again for another", field="n")
         if model.mode in MODES:
             return self._pictures.chat(request, model, _web(credentials), attachments)
         return self._turns.run(request, model, _web(credentials), attachments)

@@ -16,18 +16,20 @@ from qwen_grpc.errors import InvalidParameter, Unsupported
 from qwen_grpc.openai_json.jsontext import JsonObject, load_object
 from qwen_grpc.upstreams.dashscope.models import Traits
 from qwen_grpc.upstreams.dashscope.thinking import AUTO, Thought
+from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 
 MAX_SEED = (1 << 31) - 1
 MOST_ANSWERS = 4
 
-# Members that never go along: OpenAI's own that mean nothing there, what would lead a request elsewhere, and all
-# spellings of what is said once, in DashScope's own.
+# Members that do not go along: OpenAI's own that mean nothing there, what would lead a request elsewhere, settings of
+# other upstreams, and all spellings of what is said once, in DashScope's own.
 LEFT_OUT = frozenset(
     (
         *("frequency_penalty", "service_tier", "store", "prediction", "verbosity", "safety_identifier"),
         *("prompt_cache_key", "prompt_cache_retention"),
-        *("base_url", "api_base", "api_key", "extra_headers", "extra_query", "extra_body", "custom_llm_provider"),
+        *NEVER_SENT,
+        "conversation",
         *("enable_thinking", "thinking_budget", "reasoning_effort", "chat_template_kwargs", "reasoning", "thinking"),
         *("enable_search", "search_options", "web_search_options"),
     )
@@ -151,6 +153,13 @@ def with_bias(body: JsonObject, asked: Asked) -> JsonObject:
     return body
 
 
+def without_memory(body: JsonObject, asked: Asked) -> JsonObject:
+    """Refuses to go on in a stored chat: there are none."""
+    if asked.request.conversation.chat_id:
+        raise Unsupported("DashScope stores no chats: send the whole history", field="conversation.chat_id")
+    return body
+
+
 def for_its_maker(body: JsonObject, asked: Asked) -> JsonObject:
     """Keeps from models what only others read: labels, and the wish to read earlier thinking."""
     unread = {"metadata": "M", "preserve_thinking": "R"}
@@ -166,6 +175,7 @@ BY_MODEL: Sequence[Callable[[JsonObject, Asked], JsonObject]] = (
     with_format,
     with_answers,
     with_bias,
+    without_memory,
     for_its_maker,
 )
 RANGES: Mapping[str, tuple[Callable[[Any], bool], str]] = {

@@ -13,29 +13,9 @@ from qwen_grpc.openai_json.codec import REQUESTS
 from qwen_grpc.openai_json.jsontext import JsonObject, dump
 from qwen_grpc.upstreams.openai_engine.dialects import Dialect
 from qwen_grpc.upstreams.openai_engine.thinking import Thinking, encode_thinking
+from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, ToolChoice
 
-# What some clients and proxies take for instructions where to send a request and with which key, and what engines
-# that work in pairs take for the address of the other one. Nothing of it is a caller's to choose.
-NEVER_SENT = (
-    "api_base",
-    "api_key",
-    "api_type",
-    "api_version",
-    "base_url",
-    "bootstrap_host",
-    "bootstrap_port",
-    "bootstrap_room",
-    "custom_llm_provider",
-    "default_headers",
-    "extra_body",
-    "extra_headers",
-    "extra_query",
-    "headers",
-    "kv_transfer_params",
-    "litellm_params",
-    "organization",
-)
 # Settings of other upstreams.
 OF_OTHERS = ("conversation", "enable_search", "search_options")
 LIMITS = ("max_completion_tokens", "max_tokens")

@@ -12,8 +12,8 @@ from qwen_grpc.openai_json.jsontext import JsonObject, dump
 from qwen_grpc.openai_json.overrides_chat import put_url
 from qwen_grpc.upstreams.base import Attachment, Scene
 from qwen_grpc.upstreams.kinds import IMAGE, UNKNOWN, extension_of
-from qwen_grpc.upstreams.openai_engine.encode import NEVER_SENT
 from qwen_grpc.upstreams.openai_engine.media import Inlining
+from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
 from qwen_grpc.v1.common_pb2 import Media
 
 _pixels = re.compile(r"(\d{2,5})[x*](\d{2,5})")

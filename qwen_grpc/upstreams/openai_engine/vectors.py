@@ -5,8 +5,8 @@ from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import NotFound, Unsupported, UpstreamProtocol
 from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
 from qwen_grpc.openai_json.jsontext import JsonObject, dump
-from qwen_grpc.upstreams.openai_engine.encode import NEVER_SENT
 from qwen_grpc.upstreams.openai_engine.server import EngineServer
+from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 
 EMBEDDINGS = "/embeddings"

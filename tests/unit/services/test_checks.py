@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qwen_grpc.errors import InvalidParameter, Unsupported
+from qwen_grpc.errors import InvalidParameter
 from qwen_grpc.services.checks import MAX_MESSAGES, MAX_STOPS, RANGES, Range, check_chat
 from qwen_grpc.v1.chat_pb2 import ROLE_ASSISTANT, ROLE_USER, ChatMessage, CompleteChatRequest
 
@@ -56,12 +56,6 @@ def test_bounds_are_part_of_the_range(bounds: Range) -> None:
     assert complaint(**{bounds.field: number(bounds.low) - step})[0] == bounds.field
     if bounds.high < 1 << 31:
         assert complaint(**{bounds.field: number(bounds.high) + step})[0] == bounds.field
-
-
-def test_more_than_one_answer_is_not_served() -> None:
-    with pytest.raises(Unsupported) as failure:
-        check_chat(request(n=2))
-    assert failure.value.field == "n"
 
 
 def test_a_full_request_passes() -> None:

@@ -132,6 +132,11 @@ def test_several_answers_only_without_tools_and_thinking(model: str, more: dict[
     assert refused(Unsupported, model, **more).field == "n"
 
 
+def test_a_stored_chat_is_refused() -> None:
+    assert sent(conversation={"ephemeral": True}) == {}
+    assert refused(Unsupported, conversation={"chat_id": "x"}).field == "conversation.chat_id"
+
+
 def test_logit_bias_is_for_role_play() -> None:
     assert sent("qwen-plus-character", logit_bias={"5": 1}) == {"logit_bias": {"5": 1.0}}
     assert refused(Unsupported, logit_bias={"5": 1}).field == "logit_bias"

@@ -10,9 +10,10 @@ from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.errors import QwenError, Unsupported
 from qwen_grpc.openai_json.codec import REQUESTS
 from qwen_grpc.upstreams.openai_engine.dialects import DIALECTS
-from qwen_grpc.upstreams.openai_engine.encode import LIMITS, NEVER_SENT, OF_OTHERS, check, encode_chat
+from qwen_grpc.upstreams.openai_engine.encode import LIMITS, OF_OTHERS, check, encode_chat
 from qwen_grpc.upstreams.openai_engine.models import described
 from qwen_grpc.upstreams.openai_engine.thinking import KWARGS, SPELLINGS, wanted
+from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 
 ALL = tuple(DIALECTS)
