@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from qwen_grpc.simulator.player import break_connection
 from qwen_grpc.simulator.replies import HTML, JSON, Answer
 from qwen_grpc.simulator.routes import Respond, Route
 from qwen_grpc.simulator.script import tagged
-from qwen_grpc.simulator.state import Simulator, happens
+from qwen_grpc.simulator.state import Simulator
 
 PREFIX = "/engine"
 PAGE = b"<!doctype html><html><head><title>Welcome</title></head><body>This is not an API.</body></html>"
@@ -179,7 +178,7 @@ async def _misbehave(call: Call, chosen: Cue) -> None:
     if chosen.scenario == "slow_first":
         await _held(call, chosen.scenario, chosen.count or call.behaviour.slow_first_s)
     elif chosen.scenario == "stall":
-        await _held(call, chosen.scenario, math.inf)
+        await _held(call, chosen.scenario)
     elif chosen.scenario == "reset_first":
         call.simulator.closed(call.simulator.opened("", call.id, chosen.scenario), "reset")
         break_connection(call.request)
@@ -190,12 +189,12 @@ async def _misbehave(call: Call, chosen: Cue) -> None:
         raise Refused(FAULTS[chosen.scenario](call.dialect), str(chosen.count or ""))
 
 
-async def _held(call: Call, scenario: str, seconds: float) -> None:
-    """Keep the caller waiting; whether it hung up is recorded like that of a stream."""
+async def _held(call: Call, scenario: str, seconds: float | None = None) -> None:
+    """Keep the caller waiting, for ever unless told; whether it hung up is recorded like that of a stream."""
     simulator = call.simulator
     record = simulator.opened("", call.id, scenario)
     try:
-        await happens(asyncio.Event().wait(), seconds)
+        await (asyncio.Event().wait() if seconds is None else asyncio.sleep(seconds))
     except asyncio.CancelledError:
         simulator.closed(record, "reset" if simulator.stopping else "client_gone")
         raise
