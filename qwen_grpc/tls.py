@@ -1,6 +1,7 @@
 """The certificates of the gRPC port: read from files, checked, and replaced while it is open."""
 
 import ssl
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +68,8 @@ class GrpcTls:
     """
 
     def __init__(self, first: Certificates) -> None:
-        self._next: Certificates | None = None
+        # grpc asks from a thread of its own; what a deque does is done at once.
+        self._next: deque[Certificates] = deque(maxlen=1)
         self.credentials = grpc.dynamic_ssl_server_credentials(
             _for_grpc(first),
             self._fetch,  # type: ignore[arg-type]  # the stubs do not know that None means no change
@@ -76,12 +78,14 @@ class GrpcTls:
 
     def use(self, certificates: Certificates) -> None:
         """Has the next connection, and all after it, see these."""
-        self._next = certificates
+        self._next.append(certificates)
 
     def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
         # Asked by grpc before each handshake; it keeps what it got last.
-        newest, self._next = self._next, None
-        return _for_grpc(newest) if newest is not None else None
+        try:
+            return _for_grpc(self._next.pop())
+        except IndexError:
+            return None
 
 
 def _for_grpc(certificates: Certificates) -> grpc.ServerCertificateConfiguration:
