@@ -75,15 +75,15 @@ class EngineHouse:
 
 @asynccontextmanager
 async def open_engine(
-    dialect: str,
-    *,
-    upstream_options: Mapping[str, Any] | None = None,
-    shim: Mapping[str, Any] | None = None,
-    **switches: Any,
+    dialect: str, *, upstream_options: Mapping[str, Any] | None = None, **changes: Any
 ) -> AsyncIterator[EngineHouse]:
-    """The engine of a dialect, with switches of its behaviour, behind a gateway that has to find the dialect out."""
+    """The engine of a dialect behind a gateway that has to find the dialect out.
+
+    `changes` are settings of the gateway, and switches of the engine's behaviour.
+    """
+    settings = {name: changes.pop(name) for name in list(changes) if name.startswith("qwen_")}
     async with running() as simulator:
-        simulator.engine.behaviour.change({"api_key": KEY, **switches})
+        simulator.engine.behaviour.change({"api_key": KEY, **changes})
         gpu = upstream(f"{simulator.url}/engine/{dialect}/v1", more=upstream_options)
-        async with open_doors(gpu, shim=shim) as doors:
+        async with open_doors(gpu, **settings) as doors:
             yield EngineHouse(dialect, simulator, doors)

@@ -3,9 +3,9 @@
 from typing import Any
 
 import grpc
-from support import House, bearer, session
+from support import House, bearer
 
-from qwen_grpc.credentials import WebSession, pack
+from qwen_grpc.credentials import Credentials
 from qwen_grpc.v1 import videos_pb2 as pb
 from qwen_grpc.v1.videos_pb2_grpc import VideosServiceStub
 
@@ -23,9 +23,9 @@ PNG = bytes.fromhex(
 class Videos:
     """The video methods on a channel, as one person."""
 
-    def __init__(self, channel: grpc.aio.Channel, credential: WebSession | None = None) -> None:
+    def __init__(self, channel: grpc.aio.Channel, credential: Credentials | None = None) -> None:
         self.stub: Any = VideosServiceStub(channel)
-        self.metadata = (("authorization", f"Bearer {pack(credential or session())}"),)
+        self.metadata = tuple(bearer(credential).items())
 
     async def create(self, prompt: str = "a fox", **more: Any) -> pb.Video:
         request = pb.CreateVideoRequest(prompt=prompt, **{"model": MODEL, **more})

@@ -20,6 +20,7 @@ from qwen_grpc.upstreams.openai_wire.turn import Ask, stream
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 
 COMPLETIONS = "/chat/completions"
+LAST = {"connection": "close"}
 
 
 class Turns:
@@ -36,7 +37,8 @@ class Turns:
         check(request, dialect)
         thinking = wanted(request, model)
         body = encode_chat(request, model, thinking, dialect)
-        ask = Ask(COMPLETIONS, self._server.authorized(credentials), body, model.id)
+        headers = self._server.authorized(credentials) | ({} if dialect.lasting else LAST)
+        ask = Ask(COMPLETIONS, headers, body, model.id)
         answer = Answer(self._wire, choices=max(1, request.n))
         messages = stream(self._server, ask, answer, self._refused)
         async with aclosing(_back_in_place(messages) if thinking.enabled is False else messages) as mended:

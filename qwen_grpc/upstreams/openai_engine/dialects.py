@@ -38,7 +38,8 @@ class Dialect:
     `limit` is the one member that bounds the answer, empty where both of
     OpenAI's do. `media` are the kinds that messages may hold, and `fetches`
     whether the engine gets pictures from addresses by itself. `several` is
-    whether it makes several answers at once.
+    whether it makes several answers at once, and `lasting` whether it keeps a
+    connection open after a stream, as it says.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Dialect:
     fetches: bool = True
     tool_choice: bool = True
     several: bool = True
+    lasting: bool = True
 
 
 GENERIC: Name = "generic"
@@ -76,7 +78,12 @@ DIALECTS: Mapping[Name, Dialect] = {
         several=False,
     ),
     "llamacpp": Dialect(
-        "llama.cpp", "llamacpp", Probe("/props", "default_generation_settings"), budget="thinking_budget_tokens"
+        "llama.cpp",
+        "llamacpp",
+        Probe("/props", "default_generation_settings"),
+        budget="thinking_budget_tokens",
+        # It closes behind its streams without a word, and may do so after the next request has left (seen in Nov 2026).
+        lasting=False,
     ),
     GENERIC: Dialect("a generic engine"),
 }
