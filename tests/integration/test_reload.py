@@ -1,7 +1,9 @@
 """Real processes that take up their configuration again."""
 
 import asyncio
+import os
 import signal
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from authority import Authority
 from both_doors import COMPLETIONS, question
 from gateway_process import Running, gateway_process, started
+from subprocesses import run
 from support import bearer
 from tls_clients import client_context, rest, rpc, tls_table
 
@@ -113,6 +116,34 @@ async def test_certificates_of_both_processes_are_renewed_by_a_hangup(tmp_path: 
             assert await rest(apart.ports["rest"], client_context(theirs, caller)) == "renewed"
             assert await rpc(gateway.ports["grpc"], theirs, caller) == "answered"
             assert await rpc(gateway.ports["grpc"], ours, caller) == "refused"
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_is_added_while_serving_is_good_until_it_is_revoked(tmp_path: Path) -> None:
+    async with running() as simulator:
+        engine = f'[upstreams.gpu]\nkind = "openai_engine"\nbase_url = "{simulator.url}/engine/vllm/v1"\n'
+        write(tmp_path / "qwen-grpc.toml", engine)
+        async with gateway_process(simulator.url, tmp_path, "--config", "qwen-grpc.toml") as gateway:
+            key = (await keys(tmp_path, "add", "team-a")).strip()
+            await gateway.heard(LOADED)
+            assert await models_status(gateway, key) == 200
+            assert await models_status(gateway, key[:-1] + "_") == 401
+            await keys(tmp_path, "revoke", "team-a")
+            await gateway.heard(LOADED)
+            assert await models_status(gateway, key) == 401
+
+
+async def keys(folder: Path, *words: str) -> str:
+    """What a command about keys prints on standard output."""
+    command = (sys.executable, "-m", "qwen_grpc", "keys", *words)
+    ended = await run(*command, environment={"PYTHONPATH": os.pathsep.join(sys.path)}, cwd=folder)
+    assert ended.code == 0
+    return ended.out
+
+
+async def models_status(gateway: Running, key: str) -> int:
+    async with httpx.AsyncClient(base_url=gateway.rest, timeout=20) as http:
+        return (await http.get("/v1/models", headers={"authorization": f"Bearer {key}"})).status_code
 
 
 @pytest.mark.asyncio
