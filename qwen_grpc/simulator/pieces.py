@@ -60,8 +60,8 @@ class Spoken:
     calls: list[dict[str, Any]] = field(default_factory=list)
     reason: str = ""
 
-    def hear(self, piece: Spoke) -> None:
-        """Add a piece."""
+    def hear(self, piece: object) -> None:
+        """Add a piece; what is none adds nothing."""
         match piece:
             case Thought(text):
                 self.thoughts += text
@@ -72,6 +72,8 @@ class Spoken:
                 self.reason = reason
             case Calling(index, call_id, name, arguments):
                 self._hear_call(index, call_id, name, arguments or "")
+            case _:
+                pass
 
     def _hear_call(self, index: int, call_id: str, name: str, arguments: str) -> None:
         if index == len(self.calls):
