@@ -6,6 +6,7 @@ text. Reads may split anything anywhere. Everything is bounded.
 
 from qwen_grpc.errors import UpstreamProtocol
 
+EVENT_STREAM = "text/event-stream"
 MAX_EVENT_BYTES = 1 << 20
 MAX_STREAM_BYTES = 64 << 20
 _BOM = b"\xef\xbb\xbf"

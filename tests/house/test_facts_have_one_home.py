@@ -16,6 +16,7 @@ SHIM = ("rest_shim",)
 SERVER = ("qwen_grpc",)
 SITE = "qwen_grpc/upstreams/chat_qwen_ai"
 DASHSCOPE = "qwen_grpc/upstreams/dashscope"
+DASHSCOPE = "qwen_grpc/upstreams/dashscope"
 
 
 class Fact(NamedTuple):
@@ -34,7 +35,7 @@ INSIDE_TEXTS = (
     Fact("data: ", ("rest_shim/sse.py",), SHIM),
     Fact("data: ", ("qwen_grpc/upstreams/sse.py",), SERVER),
     Fact("text/event-stream", ("rest_shim/sse.py",), SHIM),
-    Fact("text/event-stream", (f"{SITE}/site.py",), SERVER),
+    Fact("text/event-stream", ("qwen_grpc/upstreams/sse.py",), SERVER),
     # The site
     Fact("chat.qwen.ai", ("qwen_grpc/addresses.py",)),
     Fact("auth.qwen.ai", ("qwen_grpc/addresses.py",)),
@@ -47,6 +48,11 @@ INSIDE_TEXTS = (
     ),
     Fact("RGV587_ERROR", (f"{SITE}/refusals.py",)),
     Fact("aliyun_waf", (f"{SITE}/refusals.py",)),
+    # DashScope
+    Fact("dashscope-intl.aliyuncs.com", ("qwen_grpc/addresses.py",)),
+    Fact("/compatible-mode/", (f"{DASHSCOPE}/origin.py",)),
+    Fact("x-dashscope-wait-timeout", (f"{DASHSCOPE}/origin.py",)),
+    Fact("error_finish", (f"{DASHSCOPE}/refusals.py",)),
     # The gateway
     Fact(qwen_grpc.__version__, ("qwen_grpc/__init__.py",)),
     Fact("x-request-timeout-ms", ("rest_shim/exchange.py",)),
@@ -57,12 +63,18 @@ INSIDE_TEXTS = (
 WHOLE_TEXTS = (
     Fact("qwen.v1", ("qwen_grpc/errors.py",)),
     # Read once at each door: as a header by the shim, as metadata by the server. There, `admission` looks whether
-    # there is one before anything is read. The others have to do with the site: an exported request, ours to it, and
-    # an upload to its store, which carries the keys of that upload.
+    # there is one before anything is read. Three others have to do with the site: an exported request, ours to it, and
+    # an upload to its store, which carries the keys of that upload; the last is for upstreams that take API keys.
     Fact("authorization", ("rest_shim/exchange.py",), SHIM),
     Fact(
         "authorization",
-        ("qwen_grpc/calls.py", "qwen_grpc/credentials/exchange.py", f"{SITE}/headers.py", f"{SITE}/object_store.py"),
+        (
+            "qwen_grpc/calls.py",
+            "qwen_grpc/credentials/exchange.py",
+            f"{SITE}/headers.py",
+            f"{SITE}/object_store.py",
+            "qwen_grpc/upstreams/openai_wire/turn.py",
+        ),
         SERVER,
     ),
     # Chosen at each door, told by the server with an answer, a failure and a success; the site has one of its own.

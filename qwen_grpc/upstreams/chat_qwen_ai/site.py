@@ -29,6 +29,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.text import readable
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Renewal, Reply
 from qwen_grpc.upstreams.http import Origin, Reads
 from qwen_grpc.upstreams.messages import Request, Response
+from qwen_grpc.upstreams.sse import EVENT_STREAM
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
 _reply = msgspec.json.Decoder(Reply)
@@ -181,7 +182,7 @@ def _safe(chat_id: str) -> str:
 
 def _is_stream(response: Response, first: bytes) -> bool:
     kind = response.headers.get("content-type", "")
-    return response.is_success and kind.startswith("text/event-stream") and first.lstrip()[:1] not in (b"{", b"<", b"")
+    return response.is_success and kind.startswith(EVENT_STREAM) and first.lstrip()[:1] not in (b"{", b"<", b"")
 
 
 def _refused(response: Response, content: bytes) -> bool:

@@ -12,10 +12,10 @@ from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, TokenMalformed, UpstreamIdleTimeout, UpstreamTtfbTimeout
 from qwen_grpc.upstreams.http import Origin, Reads
 from qwen_grpc.upstreams.messages import Head
+from qwen_grpc.upstreams.sse import EVENT_STREAM
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse, StreamStart
 
 JSON = {"content-type": "application/json"}
-EVENT_STREAM = "text/event-stream"
 DRAIN_S = 0.1
 
 # What a response means that is no stream, given its body.
