@@ -28,6 +28,10 @@ from qwen_grpc.settings import Settings
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES
 from qwen_grpc.upstreams.chat_qwen_ai.sizes import PIXELS, RATIOS
 from qwen_grpc.upstreams.dashscope.image_models import IMAGE_MODELS, ImageModel
+from qwen_grpc.upstreams.dashscope.messages import ANYWHERE as EACH_MESSAGE
+from qwen_grpc.upstreams.dashscope.messages import BY_MODEL as EACH_MESSAGE_BY_MODEL
+from qwen_grpc.upstreams.dashscope.models import TRAITS, Traits
+from qwen_grpc.upstreams.dashscope.parameters import ANYWHERE, BY_MODEL
 from qwen_grpc.upstreams.dashscope.video_models import VIDEO_MODELS, VideoModel, lengths
 from qwen_grpc.upstreams.fetcher import MAX_FETCHED
 from qwen_grpc.upstreams.kinds import MAX_BYTES, MAX_FILES, MIB
@@ -184,6 +188,37 @@ def sizes() -> Iterator[Row]:
         yield (_code(ratio), ", ".join(_code(size) for size, meant in PIXELS.items() if meant == ratio))
 
 
+def dashscope_models() -> Iterator[Row]:
+    """The chat models of DashScope, and what each takes."""
+    yield ("model", "reads", "thinks", "tools", "search", "JSON", "tokens in all", "tokens of an answer")
+    for id_, row in TRAITS.items():
+        tools, search = ("yes" if letter in row.can else "" for letter in "TS")
+        able = (row.thinking.value, tools, search, _json(row))
+        yield (_code(id_), _read(row), *able, _many(row.context), _many(row.output))
+
+
+def _read(row: Traits) -> str:
+    kinds = {"t": "text", "i": "images", "v": "clips", "a": "sound"}
+    return ", ".join([*(kinds[letter] for letter in row.inputs), *(["documents"] if "F" in row.can else [])])
+
+
+def _json(row: Traits) -> str:
+    return "by a schema" if "X" in row.can else "object" if "J" in row.can else ""
+
+
+def _many(count: int) -> str:
+    return f"{count:,}" if count else ""
+
+
+def dashscope_rules() -> Iterator[Row]:
+    """What is changed of a chat request on its way to DashScope."""
+    yield ("of", "rule", "what it does")
+    named = (("messages", (*EACH_MESSAGE, *EACH_MESSAGE_BY_MODEL)), ("parameters", (*ANYWHERE, *BY_MODEL)))
+    for what, rules in named:
+        for rule in rules:
+            yield (what, _code(rule.__name__), " ".join((rule.__doc__ or "").split()))
+
+
 def dashscope_images() -> Iterator[Row]:
     """The models of DashScope that make pictures, and what each takes."""
     yield ("model", "from", "at once", "pictures to begin from", "`size`", "without one", "members of its own")
@@ -309,6 +344,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "channel": channel,
     "models": models,
     "sizes": sizes,
+    "dashscope_models": dashscope_models,
+    "dashscope_rules": dashscope_rules,
     "dashscope_images": dashscope_images,
     "dashscope_videos": dashscope_videos,
     "kinds": kinds,

@@ -67,7 +67,7 @@ def sanitised(body: JsonObject, asked: Asked) -> JsonObject:
 
 
 def without_strangers(body: JsonObject) -> JsonObject:
-    """Leaves out what DashScope refuses or has no use for, and nulls."""
+    """Leaves out what is refused or means nothing there, as `frequency_penalty`, or leads elsewhere, as `base_url`."""
     return {name: item for name, item in body.items() if name not in LEFT_OUT and item is not None}
 
 
@@ -93,12 +93,12 @@ def addressed(body: JsonObject, asked: Asked) -> JsonObject:
 
 
 def with_thinking(body: JsonObject, asked: Asked) -> JsonObject:
-    """Says what was settled about thinking."""
+    """Says `enable_thinking`, and `thinking_budget` or `reasoning_effort`, as was settled."""
     return body | asked.thought.members()
 
 
 def with_search(body: JsonObject, asked: Asked) -> JsonObject:
-    """Switches the search on, if the model has one, and asks for what it found."""
+    """Switches the search on, if the model has one, and asks for its sources."""
     if not asked.searches:
         return body
     if "S" not in asked.traits.can:
@@ -108,7 +108,7 @@ def with_search(body: JsonObject, asked: Asked) -> JsonObject:
 
 
 def with_tools(body: JsonObject, asked: Asked) -> JsonObject:
-    """Checks the tools and who chooses among them."""
+    """Checks the tools: all are functions and none is called `search`; frees a choice that thinking excludes."""
     tools = body.get("tools") or []
     if not tools:
         return {
@@ -125,7 +125,7 @@ def with_tools(body: JsonObject, asked: Asked) -> JsonObject:
 
 
 def with_format(body: JsonObject, asked: Asked) -> JsonObject:
-    """Checks that the model can answer in the wanted form, and that the messages say so where they have to."""
+    """Checks that the model can answer in the wanted form; `json_object` needs the word json in a message."""
     wanted = body.get("response_format", {}).get("type", "text")
     letter = {"json_object": "J", "json_schema": "X"}.get(wanted, "")
     if letter not in asked.traits.can:
@@ -138,7 +138,7 @@ def with_format(body: JsonObject, asked: Asked) -> JsonObject:
 
 
 def with_answers(body: JsonObject, asked: Asked) -> JsonObject:
-    """Checks how many answers are wanted."""
+    """Checks `n`."""
     count = body.get("n", 1)
     if count > 1 and (count > MOST_ANSWERS or asked.thought.on or body.get("tools")):
         text = f"n is {count}: DashScope makes up to {MOST_ANSWERS} answers, and one while it thinks or calls tools"
@@ -161,7 +161,7 @@ def without_memory(body: JsonObject, asked: Asked) -> JsonObject:
 
 
 def for_its_maker(body: JsonObject, asked: Asked) -> JsonObject:
-    """Keeps from models what only others read: labels, and the wish to read earlier thinking."""
+    """Keeps `metadata` from models of other makers, `preserve_thinking` from those that read no earlier thinking."""
     unread = {"metadata": "M", "preserve_thinking": "R"}
     return {name: item for name, item in body.items() if unread.get(name, "") in asked.traits.can}
 
