@@ -5,7 +5,8 @@ import msgspec
 from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.openai_json.jsontext import JsonObject, dump, load_object
 from qwen_grpc.v1.chat_pb2 import ChatDelta, StreamChatResponse, StreamStart
-from rest_shim.sse import frame
+from rest_shim.errors import HttpError
+from rest_shim.sse import DONE, error_frame, frame
 
 # The deltas that are nearly all of a stream: one piece of text and nothing else.
 _TEXTS = {
@@ -22,6 +23,21 @@ _BLANK = "\0"
 _BLANK_JSON = dump(_BLANK)
 
 _encode_text = msgspec.json.Encoder().encode
+
+
+class Chunks:
+    """The dialect of `/v1/chat/completions`."""
+
+    def __init__(self, *, include_usage: bool) -> None:
+        self._include_usage = include_usage
+
+    def opened(self, start: StreamStart) -> "ChunkWriter":
+        """The writer of an answer that has begun."""
+        return ChunkWriter(start, self._include_usage)
+
+    def failed(self, error: HttpError) -> bytes:
+        """One record `error`, and no `[DONE]`."""
+        return error_frame(error.body["error"])
 
 
 class ChunkWriter:
@@ -60,6 +76,14 @@ class ChunkWriter:
         if self._last and response.HasField("usage"):
             records.append(self._record([], {"usage": RESPONSES.write(response.usage), **extra}))
         return b"".join(records)
+
+    async def end(self) -> bytes:
+        """The record that says that nothing comes any more."""
+        return DONE
+
+    def failed(self, error: HttpError) -> bytes:
+        """One record `error`, and no `[DONE]`."""
+        return error_frame(error.body["error"])
 
     def _open(self, index: int) -> bytes:
         """The chunk that says the role of a choice; renders what is constant for its texts."""

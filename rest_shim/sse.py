@@ -18,6 +18,11 @@ def frame(payload: bytes) -> bytes:
     return b"data: " + payload + b"\n\n"
 
 
+def named_frame(name: str, payload: bytes) -> bytes:
+    """One SSE record with the name of its event."""
+    return b"event: " + name.encode() + b"\n" + frame(payload)
+
+
 def error_frame(error: Mapping[str, Any]) -> bytes:
     """The record that ends a failed stream; `error` holds OpenAI's `message`, `type`, `param` and `code`."""
     return frame(dump({"error": error}))
