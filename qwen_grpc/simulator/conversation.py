@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,6 +67,13 @@ class Conversation:
         """The words that end the answer before they are said."""
         stop = self.parameters.get("stop") or []
         return [stop] if isinstance(stop, str) else [one for one in stop if isinstance(one, str)]
+
+    def shaped(self, said: str) -> str:
+        """A text in the wanted form: as it is, or as JSON, after the schema if there is one."""
+        if self.response_format == "text":
+            return said
+        wanted = (self.parameters["response_format"].get("json_schema") or {}).get("schema")
+        return json.dumps(filled(wanted, said) if wanted else {"answer": said}, ensure_ascii=False)
 
     def number(self, name: str) -> int | None:
         """A whole number among the parameters."""

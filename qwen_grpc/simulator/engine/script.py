@@ -45,21 +45,15 @@ class Turn:
     def answer(self) -> str:
         """The text of every scenario that has no words of its own, cut where a stop word begins."""
         asked, last = self.asked, self.asked.messages[-1]
-        said = echoed(self.prompt, self.asked.sent())
+        said = echoed(self.prompt, asked.sent())
         if last.get("role") == "tool":
             said = f"The tool said: {text_of(last.get('content'))}"
         if asked.response_format != "text":
-            return shaped(asked, said)
+            return asked.shaped(said)
         return min((said.partition(one)[0] for one in asked.stops), key=len, default=said)
 
 
 Scenario = Callable[[Turn], Iterator[Step]]
-
-
-def shaped(asked: Asked, said: str) -> str:
-    """The text as JSON: after the schema if there is one."""
-    wanted = (asked.parameters["response_format"].get("json_schema") or {}).get("schema")
-    return json.dumps(filled(wanted, said) if wanted else {"answer": said}, ensure_ascii=False)
 
 
 def thinking(turn: Turn) -> Iterator[Thought]:
