@@ -13,7 +13,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from source_tree import ROOT
-from support import House
+from support import House, bearer
 
 from qwen_grpc.server import SERVED
 from qwen_grpc.v1.admin_pb2 import GetPoolRequest
@@ -94,7 +94,7 @@ async def test_the_shim_has_one_stub_for_every_served_service(house: House) -> N
 @pytest.mark.asyncio
 async def test_the_admin_service_is_not_on_the_public_port(house: House) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await AdminServiceStub(house.channel).GetPool(GetPoolRequest())
+        await AdminServiceStub(house.channel).GetPool(GetPoolRequest(), metadata=tuple(bearer().items()))
     assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

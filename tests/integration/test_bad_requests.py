@@ -103,7 +103,7 @@ async def test_an_unknown_model_is_404_and_names_its_neighbours(house: House, st
 
     assert (status, error["code"], error["param"]) == (404, "model_not_found", None)
     assert error["message"].startswith("unknown model 'qwen-mex'; did you mean 'qwen-max'")
-    single = await house.http.get("/v1/models/qwen-mex")
+    single = await house.http.get("/v1/models/qwen-mex", headers=bearer())
     assert (single.status_code, single.json()["error"]) == (404, error)
 
 

@@ -7,7 +7,7 @@ import grpc
 import httpx
 import msgspec
 import pytest
-from support import House, open_house
+from support import House, bearer, open_house
 from upstream_record import MODELS, calls, failed
 
 from qwen_grpc.simulator import Behaviour, running
@@ -48,7 +48,7 @@ FILMS = tuple(f"{family}-video" for family in ("qwen-max", "qwen-plus", "qwen-tu
 
 
 async def listing(house: House, query: str = "") -> dict[str, Any]:
-    reply = await house.http.get(f"/v1/models{query}")
+    reply = await house.http.get(f"/v1/models{query}", headers=bearer())
     assert reply.status_code == 200
     return reply.json()
 
@@ -243,8 +243,9 @@ async def test_capabilities_filter_the_list(house: House) -> None:
 
 @pytest.mark.asyncio
 async def test_only_the_full_view_has_the_sites_own_words(house: House) -> None:
-    full = await house.models.ListModels(ListModelsRequest(view=MODEL_VIEW_FULL))
-    basic = await house.models.ListModels(ListModelsRequest())
+    mine = tuple(bearer().items())
+    full = await house.models.ListModels(ListModelsRequest(view=MODEL_VIEW_FULL), metadata=mine)
+    basic = await house.models.ListModels(ListModelsRequest(), metadata=mine)
     one = (await house.models.GetModel(GetModelRequest(model_id="qwen3.7-plus", view=MODEL_VIEW_FULL))).model
     told = {entry["id"]: entry for entry in (await _site(house))["data"]}
 
