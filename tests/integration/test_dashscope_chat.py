@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from both_doors import WAYS, all_ways
 from dashscope_house import CHAT, KEY, MULTIMODAL, TEXT, WEATHER, DashScopeHouse, asking, open_dashscope
+from support import bearer
 
 from qwen_grpc.v1 import chat_pb2 as pb
 
@@ -227,3 +228,20 @@ async def several(house: DashScopeHouse, count: int) -> dict[int, str]:
             said[delta.index] = said.get(delta.index, "") + delta.content
     assert len(house.arrived(CHAT)) == 1
     return said
+
+
+@pytest.mark.asyncio
+async def test_a_document_is_uploaded_and_named_by_its_id() -> None:
+    async with open_dashscope() as house:
+        form = {"file": ("notes.txt", b"The fox is red.", "text/plain")}
+        stored = await house.doors.http.post(
+            "/v1/files", files=form, data={"purpose": "user_data"}, headers=bearer(KEY)
+        )
+        file = {"type": "file", "file": {"file_id": stored.json()["id"]}}
+        parts = [{"type": "text", "text": "Which colour?"}, file]
+        assert "Which colour?" in (await house.message(parts, model="qwen-long"))["content"]
+        system, user = house.sent()["messages"]
+        assert (system["role"], system["content"].startswith("fileid://")) == ("system", True)
+        assert user == {"role": "user", "content": "Which colour?"}
+        refused = await house.reply(parts, model="qwen-plus")
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "messages[0].content[1].file")
