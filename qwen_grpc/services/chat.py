@@ -13,6 +13,7 @@ from qwen_grpc.services.checks import check_chat
 from qwen_grpc.services.fold import fold
 from qwen_grpc.services.media import Media
 from qwen_grpc.services.pacing import LagMeter
+from qwen_grpc.tools.checks import ToolChecks
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, CompleteChatResponse, StreamChatResponse
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceServicer
 
@@ -24,6 +25,7 @@ class ChatService(ChatServiceServicer):
         self._router = router
         self._media = media
         self._meter = LagMeter()
+        self._tools = ToolChecks()
 
     async def CompleteChat(self, request: CompleteChatRequest, context: Context) -> CompleteChatResponse:
         """The whole answer at once."""
@@ -45,6 +47,7 @@ class ChatService(ChatServiceServicer):
     @asynccontextmanager
     async def _begun(self, request: CompleteChatRequest, context: Context) -> AsyncIterator[Begun]:
         check_chat(request)
+        self._tools.check(request)
         who = caller(context, self._router)
         only = await self._media.lane_of(request.messages, who)
         wish = Wish(Use.CHAT, only, "" if who.own else thread_of(request))

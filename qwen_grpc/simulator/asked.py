@@ -9,6 +9,7 @@ import msgspec
 from sanic import Request
 
 from qwen_grpc.simulator.script import tagged
+from qwen_grpc.simulator.words_script import words_scenario
 
 RATIOS = ("1:1", "3:4", "4:3", "16:9", "9:16")
 IMAGE_CHAT_TYPES = ("t2i", "image_edit")
@@ -118,6 +119,8 @@ class Asked(msgspec.Struct):
         names = [thinking] if features.thinking_enabled else []
         if message.chat_type == "search":
             names.append("search")
+        elif in_words := words_scenario(message.text):
+            names.append(in_words)
         return "_".join(names) or "plain"
 
 

@@ -20,6 +20,7 @@ from qwen_grpc.simulator.script import (
     thinking_raw,
     thinking_summary,
 )
+from qwen_grpc.simulator.words_script import WORDS_SCENARIOS
 
 SOURCES: tuple[dict[str, str], ...] = (
     {
@@ -194,4 +195,5 @@ ALL_SCENARIOS: dict[str, Scenario] = {
     "deep_research": deep_research,
     "summary_search": summary_search,
     "think_search": think_search,
+    **WORDS_SCENARIOS,
 }

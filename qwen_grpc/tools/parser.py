@@ -12,7 +12,7 @@ Rules, each of which has a test:
   closing tag before that end cuts it off, unless it stands in a string.
 - What is no call even after the repair of `reading.py` is content, without its
   tags. So is a call that the answer ended in: what was cut off is not made up.
-- White space beside a call is layout; between two pieces of text it stays.
+- White space beside calls is layout; between two texts the first of it stays.
 - A call is told whole, at its end, since only then it is known to be one. Its
   arguments are the text that the model wrote. Whether a function of its name
   was offered is not looked at: the model wanted it, and the caller can answer
@@ -194,7 +194,7 @@ class _Out:
         self._deltas: list[ChatDelta] = []
         self._content: list[str] = []
         self._space = self._tail = ""
-        self._said = self._called = False
+        self._said = self._called = self._spaced = False
 
     @property
     def in_code(self) -> bool:
@@ -204,6 +204,9 @@ class _Out:
     def say(self, text: str) -> None:
         self._code.follow(text)
         self._tail = (self._tail + text[-len(CALL_END) :])[-len(CALL_END) :]
+        if self._spaced and text:
+            text = text.lstrip()
+            self._spaced = not text
         text = self._space + text
         kept = text.rstrip()
         space = text[len(kept) :]
@@ -219,6 +222,7 @@ class _Out:
         self._flush()
         self._deltas.append(ChatDelta(tool_calls=[step]))
         self._called = True
+        self._spaced = bool(self._space)
 
     def taken(self) -> list[ChatDelta]:
         self._flush()

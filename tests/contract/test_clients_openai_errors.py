@@ -47,11 +47,11 @@ REFUSED = {
     "a wrong role": Refused(
         openai.BadRequestError, "invalid_value", "messages[0].role", asked={"messages": [{"role": "boss"}]}
     ),
-    "tools": Refused(
+    "a schema that is none": Refused(
         openai.BadRequestError,
-        "unsupported_parameter",
-        "tools",
-        asked={"tools": [{"type": "function", "function": {"name": "f"}}]},
+        "invalid_parameter",
+        "tools[0].function.parameters.type",
+        asked={"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "objekt"}}}]},
     ),
 }
 

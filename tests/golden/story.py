@@ -117,9 +117,15 @@ def with_named_ids(text: str) -> str:
     return random_id.sub(lambda found: names.setdefault(found[0], f"uuid-{len(names) + 1}"), text)
 
 
+def with_named_calls(text: str) -> str:
+    """Random ids of tool calls become 1, 2 and so on, with zeros before them."""
+    names: dict[str, str] = {}
+    return re.sub(r"call_[0-9a-f]{24}", lambda found: names.setdefault(found[0], f"call_{len(names) + 1:024x}"), text)
+
+
 def at_the_fixed_time(text: str) -> str:
-    """The JSON of an answer as if it had been given at `NOW`."""
-    return re.sub(r'"created":\d+', f'"created":{NOW}', text)
+    """The JSON of an answer as if it had been given at `NOW`, with the ids of its calls named."""
+    return with_named_calls(re.sub(r'"created":\d+', f'"created":{NOW}', text))
 
 
 def failure(status: int, headers: Any, body: Any) -> str:

@@ -25,6 +25,7 @@ from story import (
     qwen,
     shown,
     upload_replies,
+    with_named_calls,
     with_named_ids,
 )
 from support import bearer, session, settings_for, shim_settings
@@ -70,7 +71,8 @@ async def test_hop_4_to_5_the_adapter_decodes_the_reply(case: Case) -> None:
     async with qwen(case) as server:
         messages, error = (await answers(case, server.url))[-1]
 
-    case.expect("5_rpc_events.txtpb", shown(*one_by_one(messages)))
+    events = shown(*one_by_one(messages))
+    case.expect("5_rpc_events.txtpb", with_named_calls(events) if events else None)
     case.expect("5_rpc_status.txtpb", shown(status_of(error, "req_1")) if error else None)
 
 

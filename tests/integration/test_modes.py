@@ -80,8 +80,9 @@ async def test_name_and_fields_decide_how_the_site_is_asked(
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"tools": [CLOCK]}, "tools"),
-        ({"tools": [CLOCK], "tool_choice": "required"}, "tools"),
+        ({"tools": [{"type": "code_interpreter"}]}, "tools"),
+        ({"tools": [CLOCK, {"type": "code_interpreter"}]}, "tools"),
+        ({"tools": [CLOCK], "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, "tool_choice"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}}, "response_format"),
         ({"logprobs": True}, "logprobs"),

@@ -129,7 +129,7 @@ def _wrong_bodies() -> list[bytes]:
         {"model": "qwen-max", "messages": [{"role": "user", "content": [PROMPT]}]},
         {"model": "qwen-max", "messages": PROMPT},
         {"model": "qwen-max", "messages": [{"content": PROMPT}]},
-        {**body(PROMPT), "tools": [{"type": "function", "function": {"name": "x", "description": PROMPT}}]},
+        {**body(PROMPT), "tools": [{"type": "function", "function": {"name": "x", "parameters": {"type": PROMPT}}}]},
         {**body(PROMPT), "temperature": 9},
         {**body(PROMPT), "conversation": {"chat_id": "../x"}},
         body(PROMPT * 10_000),

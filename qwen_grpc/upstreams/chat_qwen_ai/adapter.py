@@ -33,6 +33,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE, expired
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.site import Site
 from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
+from qwen_grpc.upstreams.chat_qwen_ai.tool_turns import ToolTurns, has_tools
 from qwen_grpc.upstreams.chat_qwen_ai.turns import Means, Turns
 from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
 from qwen_grpc.upstreams.chat_qwen_ai.videos import Videos
@@ -79,6 +80,7 @@ class ChatQwenAi(Upstream):
         self._chats = Chats(site, self._sessions)
         means = Means(site, self._sessions, self._conversations, self._tidying, self._uploads)
         self._turns = Turns(means, now=now)
+        self._tool_turns = ToolTurns(means, now=now)
         self._videos = Videos(site, self._sessions, self._tidying, now=now)
         self._results = Results(site, lambda url: allow(url, site.base_url))
         self._pictures = Pictures(site, self._sessions, self._tidying, now=now)
@@ -122,7 +124,8 @@ class ChatQwenAi(Upstream):
             raise Unsupported("n > 1: one answer at a time is served; send the request again for another", field="n")
         if model.mode in MODES:
             return self._pictures.chat(request, model, _web(credentials), attachments)
-        return self._turns.run(request, model, _web(credentials), attachments)
+        turns = self._tool_turns if has_tools(request, model) else self._turns
+        return turns.run(request, model, _web(credentials), attachments)
 
     async def make_images(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> Sequence[Picture]:
         return [Picture(await self._pictures.make(scene, model, _web(credentials)))]

@@ -35,7 +35,11 @@ def test_several_calls_are_told_in_order() -> None:
 
 
 def test_text_around_calls_is_content_and_keeps_its_distance() -> None:
-    assert at_any_cut(f"Let me look.\n{WEATHER}\nDone.\n") == ("Let me look.\n\nDone.", [CALLED])
+    assert at_any_cut(f"Let me look.\n\n{WEATHER}\n{WEATHER}\n\n\nDone.\n") == (
+        "Let me look.\n\nDone.",
+        [CALLED, CALLED],
+    )
+    assert at_any_cut(f"Look:{WEATHER}\n\nDone.") == ("Look:\n\nDone.", [CALLED])
 
 
 def test_arguments_are_the_text_that_the_model_wrote() -> None:
