@@ -1512,8 +1512,8 @@ class CompleteChatRequest(betterproto2.Message):
 
     tools: "list[Tool]" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    Tools that the model may call. chat.qwen.ai has no function calling: tools
-    fail there with UNSUPPORTED, unless tool_choice is MODE_NONE.
+    Tools that the model may call. chat.qwen.ai has no function calling: there
+    functions are offered in the prompt, and calls are found in the answer's text.
     """
 
     tool_choice: "ToolChoice | None" = betterproto2.field(10, betterproto2.TYPE_MESSAGE, optional=True)
