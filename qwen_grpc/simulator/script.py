@@ -290,8 +290,8 @@ def eof(turn: Turn) -> Iterator[Step]:
 
 
 def truncate(turn: Turn) -> Iterator[Step]:
-    """One delta and half of another, then the connection is reset."""
-    yield from _beginning(turn, 1)
+    """Two deltas and half of another, then the connection is reset."""
+    yield from _beginning(turn, 2)
     whole = turn.voice.say("never seen").data
     yield Event(whole[: len(whole) // 2])
     # The reset must not overtake what was sent before.

@@ -133,7 +133,7 @@ BROKEN = (
     Broken("midstream_error", "Part 1. Part 2. ", "upstream_error"),
     Broken("delta_error", "Part 1. Part 2. ", "upstream_error"),
     Broken("eof", "Part 1. Part 2. ", "stream_interrupted"),
-    Broken("truncate", "Part 1. ", "stream_interrupted"),
+    Broken("truncate", "Part 1. Part 2. ", "stream_interrupted"),
     Broken("garbage", "Part 1. ", "upstream_protocol"),
 )
 

@@ -95,7 +95,7 @@ TABLE = (
     Row("[[sim:midstream_error]]", *FAILED, said=BOTH_PARTS),
     Row("[[sim:delta_error]]", *FAILED, said=BOTH_PARTS),
     Row("[[sim:eof]]", *TRUNCATED, said=BOTH_PARTS),
-    Row("[[sim:truncate]]", *TRUNCATED, said="Part 1. "),
+    Row("[[sim:truncate]]", *TRUNCATED, said="Part 1. Part 2. "),
     Row("[[sim:garbage]]", *PROTOCOL, said="Part 1. "),
     Row("[[sim:bad_utf8]]", *PROTOCOL, said="Part 1. "),
 )  # fmt: skip

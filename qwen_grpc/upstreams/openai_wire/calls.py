@@ -45,11 +45,11 @@ class Calls:
         return any(not call.name for call in self._latest.values())
 
     def take(self, part: CallPart) -> ToolCallDelta | None:
-        """The step that a fragment is; None while its name is not known."""
+        """The step that a fragment is; None while its name is not known, and for one that adds nothing."""
         call = self._call(part)
         arguments = _text(part.function.arguments)
         if call.name:
-            return ToolCallDelta(index=call.index, arguments=arguments)
+            return ToolCallDelta(index=call.index, arguments=arguments) if arguments else None
         call.id, call.name, call.held = call.id or part.id, part.function.name, call.held + arguments
         if not call.name:
             return None

@@ -117,6 +117,7 @@ def test_fragments_of_calls_are_joined_by_index_with_id_and_name_on_the_first() 
         chunk({"content": None, "tool_calls": [fragment(0, "call_a", "one", None)]}),
         chunk({"tool_calls": [fragment(0, "", None, '{"x"')]}),
         chunk({"tool_calls": [fragment(1, "call_b", "two", "{}"), fragment(0, "call_a", None, ":1}")]}),
+        chunk({"tool_calls": [fragment(0, "", None, None), fragment(1)]}),
         chunk({"content": ""}, "tool_calls"),
     )
     steps = [step for delta in found.deltas for step in delta.tool_calls]
