@@ -11,3 +11,5 @@ COMPLETIONS = "/api/v2/chat/completions"
 
 # DashScope's host for accounts of the international site.
 DASHSCOPE_HOST = "dashscope-intl.aliyuncs.com"
+# How its keys begin.
+DASHSCOPE_KEY = "sk-"

@@ -22,7 +22,7 @@ MAX_CHARACTERS = 14_336
 COMPRESSED_PREFIX = "H4sI"  # base64 of gzip's first three bytes
 PIPE_COOKIE = "ssxmod_itna"
 
-_API_KEY = re.compile(r"[!-~]{8,512}")
+_API_KEY = re.compile(r"[!-~]{1,512}")
 
 
 def read_bearer(value: str) -> Credentials:

@@ -21,7 +21,7 @@ MAX_JSON_CONTAINERS = 64
 
 FORMS = (
     "a raw JWT (eyJ...), a compressed web session (H4sI...), "
-    "or an API key of 8 to 512 printable ASCII characters without spaces"
+    "or an API key of 1 to 512 printable ASCII characters without spaces"
 )
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qwen_grpc.addresses import CHAT_HOST
+from qwen_grpc.addresses import CHAT_HOST, DASHSCOPE_KEY
 from qwen_grpc.credentials import ApiKey, Credentials, WebSession, missing
 from qwen_grpc.errors import AccessDenied, QwenError, TokenMalformed, Unsupported
 from qwen_grpc.gateway_keys import PREFIX
 from qwen_grpc.routing.lanes import Lane
 from qwen_grpc.routing.snapshot import Entry, GatewayKey, Snapshot, matches
-
-OFFICIAL_PREFIX = "sk-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +108,8 @@ class Caller:
 def _looks(credentials: Credentials) -> str:
     if isinstance(credentials, WebSession):
         return f"this is a web session of {CHAT_HOST}"
-    if credentials.value.startswith(OFFICIAL_PREFIX):
-        return f"this looks like a key of the official API ({OFFICIAL_PREFIX}…)"
+    if credentials.value.startswith(DASHSCOPE_KEY):
+        return f"this looks like a key of the official API ({DASHSCOPE_KEY}…)"
     if credentials.value.startswith(PREFIX):
         return f"this looks like a gateway key ({PREFIX}…), but it is unknown or was revoked"
     assert isinstance(credentials, ApiKey)
@@ -124,7 +122,7 @@ def _taken(snapshot: Snapshot) -> str:
     if "chat_qwen_ai" in kinds:
         taken.append(f"a web session of {CHAT_HOST} (a JWT, or H4sI…)")
     if "dashscope" in kinds:
-        taken.append(f"a DashScope key ({OFFICIAL_PREFIX}…)")
+        taken.append(f"a DashScope key ({DASHSCOPE_KEY}…)")
     if any(entry.config.caller_keys for entry in snapshot.entries):
         taken.append("a key of an own engine")
     if snapshot.keys:

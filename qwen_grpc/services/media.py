@@ -32,24 +32,15 @@ from qwen_grpc.upstreams.kinds import (
     named_type,
     sniffed,
 )
+from qwen_grpc.upstreams.media_items import Item, media_of
 from qwen_grpc.v1 import common_pb2 as pb
-from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest, ContentPart
+from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest
 
 KNOWN_S = 3600.0
 MAX_KNOWN = 10_000
 
 # Faults of what the caller sent: their errors name the field.
 _CALLERS_FAULTS = (InvalidParameter, MediaUrlBlocked, NotFound, TooLarge, Unsupported)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A medium, the path of its field, and the kind that it has to be; empty takes any."""
-
-    path: str
-    media: pb.Media
-    kind: str = ""
-    mime_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,31 +246,6 @@ def attachment_of(entry: FileEntry) -> Attachment:
     return Attachment(entry.upstream_id, entry.kind, entry.url, entry.filename, entry.mime_type, entry.size_bytes)
 
 
-def media_of(message: ChatMessage, path: str) -> Iterator[Item]:
-    """The media in a message, with the paths that OpenAI's JSON gives them."""
-    for number, part in enumerate(message.parts):
-        yield from _media_of_part(part, f"{path}.content[{number}]")
-
-
-def _media_of_part(part: ContentPart, path: str) -> Iterator[Item]:
-    match part.WhichOneof("part"):
-        case "image":
-            yield Item(f"{path}.image_url", part.image.media, IMAGE)
-        case "audio":
-            yield Item(f"{path}.input_audio", part.audio.media, AUDIO, _AUDIO_TYPES.get(part.audio.format, ""))
-        case "video" if part.video.frames:
-            for number, frame in enumerate(part.video.frames):
-                yield Item(f"{path}.video[{number}]", frame, IMAGE)
-        case "video":
-            yield Item(f"{path}.video_url", part.video.media, VIDEO)
-        case "file":
-            # Any kind may come as a file: a picture that was uploaded before, say.
-            yield Item(f"{path}.file", part.file)
-        case _:
-            return
-
-
-_AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _NAMES = {IMAGE: "image", AUDIO: "audio", VIDEO: "video", DOCUMENT: "document"}
 
 

@@ -146,7 +146,7 @@ async def test_models_are_listed_page_by_page_without_a_credential(house: House)
 
 @pytest.mark.asyncio
 async def test_an_unknown_model_fails_alike_in_models_and_in_chat(house: House) -> None:
-    asked = await failure(house.models.GetModel(GetModelRequest(model_id="qwn-max")))
+    asked = await failure(house.models.GetModel(GetModelRequest(model_id="qwn-max"), metadata=WITH_ID))
     chatted = await failure(house.chat.CompleteChat(asking("Hello", "qwn-max"), metadata=WITH_ID))
     assert (asked.code(), asked.details()) == (chatted.code(), chatted.details())
     assert reason_of(asked) == ("NOT_FOUND", "MODEL_NOT_FOUND")

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Self
 
+from qwen_grpc.addresses import DASHSCOPE_KEY
 from qwen_grpc.calls import notice
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import UpstreamConfig
@@ -34,7 +35,6 @@ from qwen_grpc.upstreams.http import Clocks
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 
-KEY_PREFIX = "sk-"
 ACCOUNT_CHARACTERS = 32
 
 
@@ -74,7 +74,7 @@ class DashScope(Upstream):
         await self._origin.__aexit__(*exc)
 
     def accepts(self, credentials: Credentials) -> bool:
-        return isinstance(credentials, ApiKey) and credentials.value.startswith(KEY_PREFIX)
+        return isinstance(credentials, ApiKey) and credentials.value.startswith(DASHSCOPE_KEY)
 
     async def list_models(self, credentials: Credentials | None, *, force: bool = False) -> ModelList:
         return await self._listings.get(_key(credentials) if credentials else None, force=force)
@@ -132,5 +132,7 @@ def _account_of(key: ApiKey) -> str:
 
 def _key(credentials: Credentials) -> ApiKey:
     if not isinstance(credentials, ApiKey):
-        raise TokenMalformed(f"{DASHSCOPE} takes an API key ({KEY_PREFIX}…), not a web session (docs/credentials.md)")
+        raise TokenMalformed(
+            f"{DASHSCOPE} takes an API key ({DASHSCOPE_KEY}…), not a web session (docs/credentials.md)"
+        )
     return credentials

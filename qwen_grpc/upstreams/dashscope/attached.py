@@ -1,7 +1,7 @@
 """The media of a chat request: what the messages say of them, and which documents go by their ids."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qwen_grpc.credentials import ApiKey
@@ -10,11 +10,9 @@ from qwen_grpc.upstreams.base import Attachment
 from qwen_grpc.upstreams.dashscope.media import MediaInput
 from qwen_grpc.upstreams.dashscope.models import Traits
 from qwen_grpc.upstreams.dashscope.parameters import Asked
-from qwen_grpc.upstreams.kinds import AUDIO, IMAGE, SNIFFED_BYTES, VIDEO, sniffed
-from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest, ContentPart
-from qwen_grpc.v1.common_pb2 import Media
-
-_AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+from qwen_grpc.upstreams.kinds import SNIFFED_BYTES, sniffed
+from qwen_grpc.upstreams.media_items import Item, media_of
+from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +21,6 @@ class Inlined:
 
     request: CompleteChatRequest
     documents: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A medium in a message. An empty `mime_type` is for the medium itself to tell."""
-
-    path: str
-    media: Media
-    kind: str
-    mime_type: str = ""
 
 
 class Inlining:
@@ -50,7 +38,7 @@ class Inlining:
         documents: list[str] = []
         for at, message in enumerate(copy.messages):
             documents += _documents(message, f"messages[{at}]", asked.traits, attachments)
-            for item in _media_of(message, f"messages[{at}]"):
+            for item in media_of(message, f"messages[{at}]"):
                 item.media.url = await self._media.url(_found(item, attachments), asked.model.id, key, item.path)
         return Inlined(copy, list(dict.fromkeys(documents)))
 
@@ -98,23 +86,3 @@ def _documents(message: ChatMessage, path: str, traits: Traits, attachments: Map
     for number, _ in reversed(files):
         del message.parts[number]
     return urls
-
-
-def _media_of(message: ChatMessage, path: str) -> Iterator[Item]:
-    for number, part in enumerate(message.parts):
-        yield from _media_of_part(part, f"{path}.content[{number}]")
-
-
-def _media_of_part(part: ContentPart, path: str) -> Iterator[Item]:
-    match part.WhichOneof("part"):
-        case "image":
-            yield Item(f"{path}.image_url", part.image.media, IMAGE)
-        case "audio":
-            yield Item(f"{path}.input_audio", part.audio.media, AUDIO, _AUDIO_TYPES.get(part.audio.format, ""))
-        case "video" if part.video.frames:
-            for number, frame in enumerate(part.video.frames):
-                yield Item(f"{path}.video[{number}]", frame, IMAGE)
-        case "video":
-            yield Item(f"{path}.video_url", part.video.media, VIDEO)
-        case _:
-            return
