@@ -12,6 +12,7 @@ from rest_shim.embeddings import create_embeddings
 from rest_shim.files import delete_file, get_file, list_files, upload_file
 from rest_shim.images import MAX_EDIT_BYTES, edit_images, generate_images
 from rest_shim.models import get_model, list_models
+from rest_shim.responses.serve import create_response
 from rest_shim.status import health, welcome
 from rest_shim.tokens import refresh_token, validate_token
 from rest_shim.video_content import get_content
@@ -48,6 +49,13 @@ ROUTES: tuple[Route, ...] = (
         complete_chat,
         "ChatService.StreamChat, CompleteChat",
         "Chat, whole or as SSE with `stream: true`.",
+    ),
+    Route(
+        ("POST",),
+        "/v1/responses",
+        create_response,
+        "ChatService.StreamChat, CompleteChat",
+        "Chat in the form of responses, whole or as events.",
     ),
     Route(
         ("POST",), "/v1/embeddings", create_embeddings, "EmbeddingsService.CreateEmbeddings", "Make vectors of texts."
