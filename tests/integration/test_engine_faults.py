@@ -5,14 +5,15 @@ from typing import Any
 
 import grpc
 import pytest
-from both_doors import WAYS, GrpcFailure, open_doors
+from both_doors import WAYS, GrpcFailure, grpc_failure, open_doors, request_of
 from engine_house import DIALECTS, KEY, EngineHouse, open_engine
-from engine_paths import upstream
+from engine_paths import chunks, engine_of, listing, upstream
 from grpc import StatusCode
 from qwen_wire import Refused, wordless
 
 from qwen_grpc.credentials import ApiKey
 from qwen_grpc.upstreams.http import Clocks
+from qwen_grpc.v1.chat_pb2 import ChatDelta
 
 SERVER, BUSY, CALLER = "server_error", "service_unavailable_error", "invalid_request_error"
 BEGUN = "Part 1. Part 2. "
@@ -153,3 +154,35 @@ async def test_an_engine_that_is_not_there_is_told_as_that() -> None:
 
 def _bearer() -> dict[str, str]:
     return {"authorization": f"Bearer {KEY}"}
+
+
+@pytest.mark.asyncio
+async def test_an_engine_without_chat_is_told_as_a_wrong_address() -> None:
+    async with engine_of({"/v1/models": listing("any")}) as engine, open_doors(upstream(f"{engine.url}/v1")) as doors:
+        question = {"model": "any", "messages": [{"role": "user", "content": "Hello"}]}
+        outcome = await WAYS["gRPC whole"](doors, question, ApiKey(KEY))
+
+        assert isinstance(outcome.failure, GrpcFailure)
+        assert outcome.failure.reason == "UPSTREAM_ERROR"
+        assert "base_url" in outcome.failure.message
+
+
+@pytest.mark.asyncio
+async def test_thinking_that_is_held_back_is_delivered_before_a_failure() -> None:
+    _, whole = chunks({"reasoning": "We"}, {"reasoning": "ll"})
+    cut = whole[: whole.index(b'"stop"')].rpartition(b"data: ")[0]
+    answers = {"/v1/models": listing("any", owner="vllm"), "/v1/chat/completions": (200, cut)}
+    question = {"model": "any", "messages": [{"role": "user", "content": "Hello"}], "enable_thinking": False}
+    async with engine_of(answers) as engine, open_doors(upstream(f"{engine.url}/v1")) as doors:
+        call = doors.chat.StreamChat(request_of(question), metadata=tuple(_bearer().items()), timeout=20)
+        heard: list[ChatDelta] = []
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await _listen(call, heard)
+
+    assert "".join(delta.reasoning_content for delta in heard) == "Well"
+    assert grpc_failure(caught.value).reason == "UPSTREAM_TRUNCATED"
+
+
+async def _listen(call: Any, heard: list[ChatDelta]) -> None:
+    async for message in call:
+        heard.extend(message.deltas)

@@ -159,6 +159,19 @@ def test_an_effort_goes_along_with_the_switch_that_it_means() -> None:
     assert added("sglang", reasoning_effort="high") == on | {"reasoning_effort": "high"}
 
 
+def test_whoever_wants_no_thinking_gets_neither_effort_nor_budget() -> None:
+    off = {"chat_template_kwargs": {"enable_thinking": False}}
+
+    assert added("vllm", enable_thinking=False, reasoning_effort="high", thinking_budget=100) == off
+
+
+def test_a_switch_in_the_template_s_arguments_is_told_to_each_engine_in_its_own_words() -> None:
+    asked = {"chat_template_kwargs": {"enable_thinking": True, "thinking_budget": 100}}
+
+    assert added("ollama", **asked) == {"reasoning_effort": "medium"}
+    assert added("vllm", **asked) == {"chat_template_kwargs": {"enable_thinking": True}, "thinking_token_budget": 100}
+
+
 def test_an_effort_of_auto_leaves_it_to_the_engine() -> None:
     assert added("vllm", reasoning_effort="auto") == {}
 
