@@ -14,6 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import contract
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from pydantic.fields import FieldInfo
@@ -354,6 +355,10 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "layers": layers,
     "reactions": reactions,
     "onward": onward,
+    "contract_same": contract.same,
+    "contract_differences": contract.differences,
+    "contract_beside": contract.beside,
+    "contract_usage": contract.usage,
 }
 
 

@@ -87,7 +87,11 @@ def engine(simulator: Simulator, word: str, **more: Any) -> dict[str, Any]:
 
 
 def configured(
-    upstreams: Tables, secrets: Secrets, *, aliases: Mapping[str, Sequence[str]] | None = None, keys: Tables | None = None
+    upstreams: Tables,
+    secrets: Secrets,
+    *,
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    keys: Tables | None = None,
 ) -> Configuration:
     """A configuration as it is loaded from a file: the secrets come from the environment, the keys as hashes."""
     environment = {"QWEN_KEY_SECRET": KEY_SECRET}

@@ -93,9 +93,7 @@ def _alike(choices: Sequence[Told], failure: Mapping[str, str]) -> Told:
 async def grpc_whole(house: Operated, body: Body, credential: Credentials) -> Told:
     """`CompleteChat`."""
     try:
-        whole = await house.chat.CompleteChat(
-            _message(body), metadata=tuple(bearer(credential).items()), timeout=20
-        )
+        whole = await house.chat.CompleteChat(_message(body), metadata=tuple(bearer(credential).items()), timeout=20)
     except grpc.aio.AioRpcError as error:
         code, reason = reason_of(error)
         return Told(reason=reason, code=code)
