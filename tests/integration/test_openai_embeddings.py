@@ -59,6 +59,15 @@ async def test_a_text_gets_the_vector_that_the_server_makes_of_it() -> None:
 
 
 @pytest.mark.asyncio
+async def test_what_names_another_server_or_key_is_not_sent() -> None:
+    request = asking("one", extra_json='{"api_base": "http://example.org", "api_key": "k", "text_type": "query"}')
+    async with running() as simulator, embedder_of(simulator.url) as embedder:
+        await embedder.embed(request, MODEL, KEY)
+    (body,) = sent(simulator)
+    assert body == {"model": MODEL, "input": ["one"], "encoding_format": "float", "text_type": "query"}
+
+
+@pytest.mark.asyncio
 async def test_more_texts_than_a_call_may_have_are_sent_in_order_by_several() -> None:
     texts = [f"text {number}" for number in range(23)]
     async with running() as simulator, embedder_of(simulator.url) as embedder:

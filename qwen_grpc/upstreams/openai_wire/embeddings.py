@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from qwen_grpc.errors import Unsupported, UpstreamProtocol
-from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
-from qwen_grpc.openai_json.jsontext import dump, load_object
+from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES, InvalidBody
+from qwen_grpc.openai_json.jsontext import JsonObject, dump, load_object
 from qwen_grpc.upstreams.http import Origin
 from qwen_grpc.upstreams.openai_wire.chunks import UNREADABLE
+from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
 from qwen_grpc.upstreams.openai_wire.turn import JSON, Refusal
 from qwen_grpc.v1.common_pb2 import Usage
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
@@ -38,13 +39,17 @@ class Embedder:
     async def _made(
         self, request: CreateEmbeddingsRequest, model: str, headers: Mapping[str, str], texts: Sequence[str]
     ) -> CreateEmbeddingsResponse:
-        body = {**REQUESTS.write(request), "model": model, "input": list(texts), "encoding_format": "float"}
-        sent = self._origin.request("POST", self._path, {**JSON, **headers}, dump(body))
+        body = dump(encode(request, model, texts))
+        sent = self._origin.request("POST", self._path, {**JSON, **headers}, body)
         async with self._origin.exchange(sent) as response:
             content = await self._origin.body(response)
             if not response.is_success:
                 raise self._refusal(response, content)
-        return decode(content, len(texts), self._origin.name)
+        try:
+            answer = load_object(content)
+        except UNREADABLE as error:
+            raise UpstreamProtocol(f"{self._origin.name} answered with something that is no JSON object") from error
+        return decode(answer, len(texts), self._origin.name)
 
     def _check_length(self, request: CreateEmbeddingsRequest, made: CreateEmbeddingsResponse, model: str) -> None:
         """Raises `Unsupported` when a server that does not know `dimensions` passed over it in silence."""
@@ -56,11 +61,20 @@ class Embedder:
             raise Unsupported(text, field="dimensions")
 
 
-def decode(content: bytes, count: int, name: str) -> CreateEmbeddingsResponse:
-    """The vectors in an answer, in the order of the texts. `name` is how errors call the server."""
+def encode(request: CreateEmbeddingsRequest, model: str, texts: Sequence[str]) -> JsonObject:
+    """The body that asks for some of the texts: for numbers, however the caller wants to get them."""
+    kept = {name: value for name, value in REQUESTS.write(request).items() if name not in NEVER_SENT}
+    return kept | {"model": model, "input": list(texts), "encoding_format": "float"}
+
+
+def decode(answer: JsonObject, count: int, name: str) -> CreateEmbeddingsResponse:
+    """The vectors in the order of the texts; `name` is how errors call the server.
+
+    Raises `UpstreamProtocol` unless there is one for each text.
+    """
     try:
-        made = RESPONSES.read(CreateEmbeddingsResponse, load_object(content))
-    except UNREADABLE as error:
+        made = RESPONSES.read(CreateEmbeddingsResponse, answer)
+    except InvalidBody as error:
         raise UpstreamProtocol(f"{name} answered with vectors in a form that is not known here") from error
     made.embeddings.sort(key=lambda embedding: embedding.index)
     found = [embedding.index for embedding in made.embeddings if embedding.values]
