@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from sanic import Request
 
+from qwen_grpc.simulator.cues import Cue, named
 from qwen_grpc.simulator.dashscope import faults, replies
 from qwen_grpc.simulator.dashscope.behaviour import DashScopeBehaviour, KeyRow
 from qwen_grpc.simulator.dashscope.faults import Refused
@@ -23,14 +24,6 @@ COMPAT = "/compatible-mode/"
 # Their answers have no request id in the headers (as recorded in 2025 and 2026).
 UNNAMED = ("/api/v1/tasks", "/api/v1/uploads")
 CODING_KEY = "sk-sp-"
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """Which scenario to play, empty for the one that the request itself asks for, with its number."""
-
-    scenario: str = ""
-    count: int = 0
 
 
 @dataclass(slots=True)
@@ -160,12 +153,6 @@ def _look_at_key(call: Call) -> None:
     if revoked or plan != behaviour.plan or (row.region or behaviour.region) != behaviour.region:
         raise Refused(faults.UNAUTHORIZED)
     call.key, call.row = key, row
-
-
-def named(text: str) -> Cue:
-    """The cue that `NAME` or `NAME:N` means."""
-    name, _, number = text.partition(":")
-    return Cue(name, int(number) if number.isdecimal() else 0)
 
 
 async def cue(call: Call, prompt: str) -> tuple[Cue, str]:

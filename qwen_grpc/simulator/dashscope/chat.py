@@ -31,7 +31,7 @@ async def complete(call: Call) -> Answer | None:
     """A completion in the dialect of OpenAI."""
     body = call.body()
     model = chat_model(call.behaviour, body.get("model"), image_ids() | video_ids() | DIMENSIONS.keys())
-    asked = Asked(model, _messages(body.get("messages")), body, stream=bool(body.get("stream")))
+    asked = Asked(_messages(body.get("messages")), body, model, bool(body.get("stream")))
     return await _answer(call, asked)
 
 
@@ -52,7 +52,7 @@ def native_asked(call: Call, body: dict[str, Any]) -> Asked:
     if "prompt" in given and "messages" not in given:
         given = {"messages": [{"role": "user", "content": given["prompt"]}]}
     stream = call.enables("sse") or EVENT_STREAM in call.header("accept")
-    return Asked(model, _messages(given.get("messages")), parameters, stream, native=True)
+    return Asked(_messages(given.get("messages")), parameters, model, stream, native=True)
 
 
 async def answer_natively(call: Call, asked: Asked) -> Answer | None:

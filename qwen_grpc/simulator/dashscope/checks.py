@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from qwen_grpc.simulator.conversation import text_of, tokens
 from qwen_grpc.simulator.dashscope import faults
-from qwen_grpc.simulator.dashscope.asked import Asked, text_of, tokens
+from qwen_grpc.simulator.dashscope.asked import Asked
 from qwen_grpc.simulator.dashscope.faults import Fault, Refused, invalid
 
 DATA_URI_BYTES = 10_485_760

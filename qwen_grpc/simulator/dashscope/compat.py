@@ -9,8 +9,8 @@ import msgspec
 
 from qwen_grpc.simulator.dashscope.asked import Asked
 from qwen_grpc.simulator.dashscope.replies import compat_error, error_frame
-from qwen_grpc.simulator.dashscope.script import Calling, End, Failed, Piece, Raw, Said, Thought
-from qwen_grpc.simulator.dashscope.spoken import Spoken
+from qwen_grpc.simulator.dashscope.script import Failed, Piece
+from qwen_grpc.simulator.pieces import Calling, End, Raw, Said, Spoken, Thought
 
 DONE = b"data: [DONE]\n\n"
 TPM_WORDS = "Throttling: TPM(10680324/10000000)"

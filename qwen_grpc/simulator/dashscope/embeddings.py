@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import math
-import struct
 from typing import Any
 
+from qwen_grpc.simulator.conversation import tokens
 from qwen_grpc.simulator.dashscope import faults, limits
-from qwen_grpc.simulator.dashscope.asked import tokens
 from qwen_grpc.simulator.dashscope.call import Call, answering, cue, ok
 from qwen_grpc.simulator.dashscope.faults import Refused, invalid
 from qwen_grpc.simulator.replies import Answer
 from qwen_grpc.simulator.routes import Route
+from qwen_grpc.simulator.vectors import packed, vector
 
 # The numbers of dimensions that each model knows; 1024 unless told.
 DIMENSIONS: dict[str, tuple[int, ...]] = {
@@ -71,19 +68,6 @@ def _answer(call: Call, body: dict[str, Any], texts: list[str]) -> Answer:
     count = sum(tokens(text) for text in texts)
     usage = {"prompt_tokens": count, "total_tokens": count}
     return ok(call, {"data": rows, "model": model, "object": "list", "usage": usage, "id": call.id})
-
-
-def vector(text: str, dimensions: int) -> list[float]:
-    """A vector of length 1 that only the text decides."""
-    drawn = hashlib.shake_256(text.encode("utf-8", "replace")).digest(2 * dimensions)
-    numbers = [value / 32768 for value in struct.unpack(f"<{dimensions}h", drawn)]
-    length = math.sqrt(sum(value * value for value in numbers))
-    return [value / length for value in numbers]
-
-
-def packed(numbers: list[float]) -> str:
-    """Numbers as base64 of little-endian floats of four bytes."""
-    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
 
 
 ROUTES: tuple[Route, ...] = (Route("POST", "/compatible-mode/v1/embeddings", answering(embed)),)

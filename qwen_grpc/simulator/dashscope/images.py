@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from qwen_grpc.simulator.conversation import text_of
+from qwen_grpc.simulator.cues import Cue
 from qwen_grpc.simulator.dashscope import chat, faults, limits, tasks
-from qwen_grpc.simulator.dashscope.asked import text_of
-from qwen_grpc.simulator.dashscope.call import Call, Cue, answering, cue, ok
+from qwen_grpc.simulator.dashscope.call import Call, answering, cue, ok
 from qwen_grpc.simulator.dashscope.faults import Refused, invalid
 from qwen_grpc.simulator.dashscope.image_models import EDIT_FUNCTIONS, ImageModel, Path, image_ids, image_model
 from qwen_grpc.simulator.dashscope.results import publish

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from qwen_grpc.simulator.conversation import TOKEN_CHARACTERS, text_of
 from qwen_grpc.simulator.dashscope import faults
-from qwen_grpc.simulator.dashscope.asked import TOKEN_CHARACTERS, text_of
 from qwen_grpc.simulator.dashscope.call import Call, answering, cue, ok
 from qwen_grpc.simulator.dashscope.embeddings import DIMENSIONS
 from qwen_grpc.simulator.dashscope.faults import Refused

@@ -14,7 +14,8 @@ from qwen_grpc.simulator.dashscope.call import Answered, Call, ok
 from qwen_grpc.simulator.dashscope.compat import CompatVoice
 from qwen_grpc.simulator.dashscope.faults import Refused
 from qwen_grpc.simulator.dashscope.native import NativeVoice
-from qwen_grpc.simulator.dashscope.script import Failed, Raw, Step
+from qwen_grpc.simulator.dashscope.script import Failed, Step
+from qwen_grpc.simulator.pieces import Raw
 from qwen_grpc.simulator.player import break_connection
 from qwen_grpc.simulator.replies import Answer
 from qwen_grpc.simulator.script import Hang, Pause, Reset

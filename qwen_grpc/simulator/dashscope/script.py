@@ -6,47 +6,16 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from qwen_grpc.simulator.conversation import TOKEN_CHARACTERS, filled, text_of, tokens
 from qwen_grpc.simulator.dashscope import faults
-from qwen_grpc.simulator.dashscope.asked import TOKEN_CHARACTERS, Asked, text_of, tokens
+from qwen_grpc.simulator.dashscope.asked import Asked
 from qwen_grpc.simulator.dashscope.faults import Fault
+from qwen_grpc.simulator.pieces import Calling, End, Raw, Said, Spoke, Thought
 from qwen_grpc.simulator.script import LONG_DELTAS, THOUGHTS, Hang, Pause, Reset, Sent, echoed, words
 
 FRAGMENT = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """The next words of the thinking."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The next words of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Calling:
-    """A fragment of a call: id and name come with the first only, the last has no arguments."""
-
-    index: int
-    id: str
-    name: str
-    arguments: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of the answer: why, the last words that come with it, and whether anything follows it."""
-
-    reason: str
-    text: str = ""
-    done: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +26,7 @@ class Failed:
     form: Literal["object", "finish", "frame", "text"] = "object"
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """Bytes as they are."""
-
-    data: bytes
-
-
-Piece = Thought | Said | Calling | End | Failed | Raw
+Piece = Spoke | Failed | Raw
 Step = Piece | Pause | Hang | Reset
 
 
@@ -87,12 +49,10 @@ class Turn:
         if last.get("role") == "tool":
             said = f"The tool said: {text_of(last.get('content'))}"
         if asked.response_format != "text":
-            return shaped(asked, said)
+            return asked.shaped(said)
         if asked.searches and (asked.parameters.get("search_options") or {}).get("enable_citation"):
             said += _citation(asked.parameters["search_options"].get("citation_format", "[<number>]"))
-        stop = asked.parameters.get("stop") or []
-        stops = [stop] if isinstance(stop, str) else [one for one in stop if isinstance(one, str)]
-        return min((said.partition(one)[0] for one in stops), key=len, default=said)
+        return min((said.partition(one)[0] for one in asked.stops), key=len, default=said)
 
 
 Scenario = Callable[[Turn], Iterator[Step]]
@@ -100,29 +60,6 @@ Scenario = Callable[[Turn], Iterator[Step]]
 
 def _citation(form: str) -> str:
     return " " + form.replace("<number>", "1") + "."
-
-
-def shaped(asked: Asked, said: str) -> str:
-    """The text as JSON: after the schema if there is one."""
-    wanted = asked.parameters["response_format"].get("json_schema", {}).get("schema")
-    return json.dumps(filled(wanted, said) if wanted else {"answer": said}, ensure_ascii=False)
-
-
-def filled(schema: dict[str, Any], text: str) -> Any:
-    """A value that a simple schema allows: the text wherever a string goes."""
-    if schema.get("enum"):
-        return schema["enum"][0]
-    match schema.get("type"):
-        case "object":
-            return {name: filled(inner, text) for name, inner in schema.get("properties", {}).items()}
-        case "array":
-            return [filled(schema.get("items", {"type": "string"}), text)]
-        case "integer" | "number":
-            return 1
-        case "boolean":
-            return True
-        case _:
-            return text
 
 
 def thinking(turn: Turn) -> Iterator[Thought]:

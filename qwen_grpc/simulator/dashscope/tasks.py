@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from qwen_grpc.simulator.cues import Cue
 from qwen_grpc.simulator.dashscope import faults, replies
-from qwen_grpc.simulator.dashscope.call import Call, Cue, answering, cue, ok
+from qwen_grpc.simulator.dashscope.call import Call, answering, cue, ok
 from qwen_grpc.simulator.dashscope.faults import Fault, Refused
 from qwen_grpc.simulator.dashscope.state import MediaTask
 from qwen_grpc.simulator.replies import Answer
