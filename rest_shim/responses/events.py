@@ -60,10 +60,14 @@ class EventWriter:
         if self._text is None and not self._calls:
             self._message().text()
         ending = Ending(self._reason, self._usage, self._service_tier)
-        items = output.ended([item.shown for item in self._items], cut=ending.cut)
-        for index, item in enumerate(self._items):
-            if item is self._thinking or not isinstance(item, Thinking):
-                self._close(index, item, items[index])
+        items = [item.shown for item in self._items]
+        still_open = [
+            at for at, item in enumerate(self._items) if item is self._thinking or not isinstance(item, Thinking)
+        ]
+        if ending.cut:
+            items[still_open[-1]]["status"] = output.INCOMPLETE
+        for at in still_open:
+            self._close(at, self._items[at], items[at])
         whole = await self._last(finished(self._head, items, ending))
         self._tape.add(f"response.{whole['status']}", response=whole)
         return self._tape.taken() + DONE
@@ -112,6 +116,9 @@ class EventWriter:
             self._items.append(self._calls[step.index])
         if step.arguments:
             self._calls[step.index].add(step.arguments)
+
+    def _is_open(self, item: Growing) -> bool:
+        return item is self._thinking or not isinstance(item, Thinking)
 
     def _close_thinking(self) -> None:
         if self._thinking is not None:

@@ -21,12 +21,7 @@ def items_of(response_id: str, choice: Choice, *, summary: bool, cut: bool) -> l
         items.append(text_message(item_id("msg", response_id), parts))
     for number, call in enumerate(message.tool_calls):
         items.append(function_call(response_id, number, call))
-    return ended(items, cut=cut)
-
-
-def ended(items: list[JsonObject], *, cut: bool) -> list[JsonObject]:
-    """The items of an answer that is over."""
-    if cut and items:
+    if cut:
         items[-1]["status"] = INCOMPLETE
     return items
 
