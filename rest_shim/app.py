@@ -16,6 +16,7 @@ from rest_shim.door import Running
 from rest_shim.errors import REASONS, HttpError, Row, bad_request, http_error
 from rest_shim.exchange import REQUEST_ID, Exchange, answer, request_id
 from rest_shim.hardening import check_head, close_after
+from rest_shim.messages import errors as anthropic
 from rest_shim.routes import ROUTES, Route, endpoints
 from rest_shim.settings import ShimSettings
 from rest_shim.stubs import Stubs, stubs_on
@@ -93,7 +94,16 @@ async def _begin(request: Request) -> None:
 
 
 async def _end(request: Request, response: HTTPResponse) -> None:
-    response.headers.setdefault(REQUEST_ID, getattr(request.ctx, "request_id", None) or request_id(request))
+    response.headers.setdefault(REQUEST_ID, _id_of(request))
+    if anthropic.speaks(request.path):
+        response.headers.setdefault(anthropic.REQUEST_ID, _id_of(request))
+
+
+def _id_of(request: Request) -> str:
+    """The id of a request, also of one that failed before it began."""
+    if not hasattr(request.ctx, "request_id"):
+        request.ctx.request_id = request_id(request)
+    return str(request.ctx.request_id)
 
 
 async def _failed(request: Request, error: Exception) -> HTTPResponse:
@@ -103,6 +113,9 @@ async def _failed(request: Request, error: Exception) -> HTTPResponse:
         log.error("unforeseen failure", exc_info=error)
     if failure.row.code == "invalid_request":
         close_after(request)
+    if anthropic.speaks(request.path):
+        body = anthropic.failure_body(failure, _id_of(request))
+        return answer(body, status=anthropic.failure_status(failure), headers=failure.headers)
     return answer(failure.body, status=failure.row.status, headers=failure.headers)
 
 

@@ -7,14 +7,15 @@ from rest_shim.sse import HEARTBEAT
 
 
 class Line:
-    """Sends records, and a comment when nothing was sent for `silence_s` seconds.
+    """Sends records, and a heartbeat, usually a comment, when nothing was sent for `silence_s` seconds.
 
     One timer per stream, which looks at the clock; sending costs nothing more.
     """
 
-    def __init__(self, response: Any, silence_s: float) -> None:
+    def __init__(self, response: Any, silence_s: float, heartbeat: bytes = HEARTBEAT) -> None:
         self._response = response
         self._silence_s = silence_s
+        self._heartbeat = heartbeat
         self._loop = asyncio.get_running_loop()
         self._sent_at = self._loop.time()
         self._beat: asyncio.Task[None] | None = None
@@ -37,8 +38,8 @@ class Line:
     def _look(self) -> None:
         now = self._loop.time()
         if now - self._sent_at >= self._silence_s:
-            # A client that does not read has the last comment still before it.
+            # A client that does not read has the last one still before it.
             if self._beat is None or self._beat.done():
-                self._beat = self._loop.create_task(self.send(HEARTBEAT))
+                self._beat = self._loop.create_task(self.send(self._heartbeat))
             self._sent_at = now
         self._timer = self._loop.call_at(self._sent_at + self._silence_s, self._look)

@@ -11,6 +11,7 @@ from rest_shim.completions import complete_chat
 from rest_shim.embeddings import create_embeddings
 from rest_shim.files import delete_file, get_file, list_files, upload_file
 from rest_shim.images import MAX_EDIT_BYTES, edit_images, generate_images
+from rest_shim.messages.endpoints import create_message
 from rest_shim.models import get_model, list_models
 from rest_shim.responses.serve import create_response
 from rest_shim.status import health, welcome
@@ -49,6 +50,13 @@ ROUTES: tuple[Route, ...] = (
         complete_chat,
         "ChatService.StreamChat, CompleteChat",
         "Chat, whole or as SSE with `stream: true`.",
+    ),
+    Route(
+        ("POST",),
+        "/v1/messages",
+        create_message,
+        "ChatService.StreamChat, CompleteChat",
+        "Chat in Anthropic's form, whole or as events.",
     ),
     Route(
         ("POST",),

@@ -45,12 +45,14 @@ class Dialect(Protocol):
         ...
 
 
-async def stream(exchange: Exchange, message: CompleteChatRequest, dialect: Dialect) -> None:
+async def stream(
+    exchange: Exchange, message: CompleteChatRequest, dialect: Dialect, *, heartbeat: bytes = sse.HEARTBEAT
+) -> None:
     """Opens the SSE response when the answer has begun; until then every failure is a true HTTP status.
 
     After `early_headers` seconds of silence the response is opened all the
     same, so that proxies and clients see life; a first failure then comes
-    in-band.
+    in-band. `heartbeat` is the record that breaks a later silence.
     """
     async with _opened(exchange, message) as (call, first):
         await asyncio.wait({first}, timeout=exchange.settings.early_headers)
@@ -59,7 +61,7 @@ async def stream(exchange: Exchange, message: CompleteChatRequest, dialect: Dial
             first.result()
             headers = headers | await announced(call)
         response = await exchange.request.respond(headers=headers)
-        async with Line(response, exchange.settings.heartbeat) as line:
+        async with Line(response, exchange.settings.heartbeat, heartbeat) as line:
             await _relay(call, first, line, dialect)
         await response.eof()
 
