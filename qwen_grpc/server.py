@@ -34,6 +34,7 @@ from qwen_grpc.services.media import Media
 from qwen_grpc.services.models import ModelsService
 from qwen_grpc.services.owners import Owners
 from qwen_grpc.services.tokens import TokensService
+from qwen_grpc.services.turns import Turns
 from qwen_grpc.services.videos import VideosService
 from qwen_grpc.settings import BadSettings, Settings
 from qwen_grpc.upstreams.fetcher import Fetcher
@@ -91,12 +92,13 @@ class Services:
     def __init__(self, router: Router, settings: Settings, ledger: Ledger) -> None:
         owners, files = Owners(ledger), Files(ledger)
         media = Media(owners, files, Fetcher() if settings.qwen_fetch_media else None)
+        turns = Turns(router, media)
         cadence = Cadence(settings.qwen_video_poll, settings.qwen_video_poll * PICTURE_SHARE)
         self._videos = VideosService(router, owners, Jobs(ledger), media, cadence)
         self._health = health.HealthServicer()
         self._servicers: tuple[tuple[Callable[[Any, Any], None], Any], ...] = (
             (models_pb2_grpc.add_ModelsServiceServicer_to_server, ModelsService(router)),
-            (chat_pb2_grpc.add_ChatServiceServicer_to_server, ChatService(router, media)),
+            (chat_pb2_grpc.add_ChatServiceServicer_to_server, ChatService(router, turns)),
             (images_pb2_grpc.add_ImagesServiceServicer_to_server, ImagesService(router, media)),
             (videos_pb2_grpc.add_VideosServiceServicer_to_server, self._videos),
             (chats_pb2_grpc.add_ChatsServiceServicer_to_server, ChatsService(router)),

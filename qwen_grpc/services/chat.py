@@ -1,19 +1,16 @@
 """ChatService."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 
 from qwen_grpc.calls import Context, announce
-from qwen_grpc.routing.affinity import thread_of
-from qwen_grpc.routing.journey import Begun, Wish
-from qwen_grpc.routing.lanes import Stop, Use
+from qwen_grpc.routing.journey import Begun
+from qwen_grpc.routing.lanes import Stop
 from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
-from qwen_grpc.services.checks import check_chat
 from qwen_grpc.services.fold import fold
-from qwen_grpc.services.media import Media
 from qwen_grpc.services.pacing import LagMeter
-from qwen_grpc.tools.checks import ToolChecks
+from qwen_grpc.services.turns import Turns
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, CompleteChatResponse, StreamChatResponse
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceServicer
 
@@ -21,11 +18,10 @@ from qwen_grpc.v1.chat_pb2_grpc import ChatServiceServicer
 class ChatService(ChatServiceServicer):
     """One path for chat: a stream of deltas, which `CompleteChat` folds."""
 
-    def __init__(self, router: Router, media: Media) -> None:
+    def __init__(self, router: Router, turns: Turns) -> None:
         self._router = router
-        self._media = media
+        self._turns = turns
         self._meter = LagMeter()
-        self._tools = ToolChecks()
 
     async def CompleteChat(self, request: CompleteChatRequest, context: Context) -> CompleteChatResponse:
         """The whole answer at once."""
@@ -44,21 +40,9 @@ class ChatService(ChatServiceServicer):
                 if self._meter.late:
                     before = await self._meter.gather(before)
 
-    @asynccontextmanager
-    async def _begun(self, request: CompleteChatRequest, context: Context) -> AsyncIterator[Begun]:
-        check_chat(request)
-        self._tools.check(request)
-        who = caller(context, self._router)
-        only = await self._media.lane_of(request.messages, who)
-        wish = Wish(Use.CHAT, only, "" if who.own else thread_of(request))
+    def _begun(self, request: CompleteChatRequest, context: Context) -> AbstractAsyncContextManager[Begun]:
+        async def accepted(stop: Stop, trail: str) -> None:
+            await announce(context, model=stop.model.id, upstream=stop.lane.upstream.name, attempts=trail)
 
-        async def begin(stop: Stop) -> AsyncGenerator[StreamChatResponse, None]:
-            stop.model.require_chat()
-            asked, attachments = await self._media.attached(request, stop.lane, who)
-            return stop.lane.upstream.chat(asked, stop.model, stop.lane.credentials, attachments)
-
-        journey = self._router.journey(who, request.model, wish)
-        async with journey.begun(begin) as answer:
-            where = answer.stop.lane.upstream.name
-            await announce(context, model=answer.stop.model.id, upstream=where, attempts=journey.trail)
-            yield answer
+        self._turns.check(request)
+        return self._turns.begun(request, caller(context, self._router), accepted)
