@@ -1,20 +1,42 @@
 """Answers with calls as text, turned into answers with calls."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
+from qwen_grpc.errors import QwenError
 from qwen_grpc.tools.parser import ToolParser
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, FINISH_REASON_TOOL_CALLS, ChatDelta, StreamChatResponse
+
+
+async def with_calls(
+    messages: AsyncGenerator[StreamChatResponse, None], *, parallel: bool
+) -> AsyncGenerator[StreamChatResponse, None]:
+    """The messages of an answer with calls where their text was. What was held when an answer breaks off is told."""
+    calling = Calling(lambda: ToolParser(parallel=parallel))
+    async with aclosing(messages):
+        try:
+            async for message in messages:
+                calling.take(message)
+                if message.ListFields():
+                    yield message
+        except QwenError:
+            if rest := calling.rest():
+                yield StreamChatResponse(deltas=rest)
+            raise
 
 
 class Calling:
     """Takes the messages of one answer as they come, and puts calls where their text was.
 
-    Each choice is read by a parser of its own; `new_parser` makes them.
+    Each choice is read by a parser of its own; `new_parser` makes them. A
+    server that tells a call by itself is one that parses, so from then on its
+    text is text.
     """
 
     def __init__(self, new_parser: Callable[[], ToolParser] = ToolParser) -> None:
         self._new_parser = new_parser
         self._parsers: dict[int, ToolParser] = {}
+        self._parsed: set[int] = set()
 
     def take(self, message: StreamChatResponse) -> None:
         """Rewrites a message; it may have nothing left to say."""
@@ -28,6 +50,11 @@ class Calling:
 
     def _steps(self, delta: ChatDelta) -> list[ChatDelta]:
         steps: list[ChatDelta] = []
+        if delta.tool_calls and delta.index not in self._parsed:
+            self._parsed.add(delta.index)
+            steps = self._finished(delta.index)
+        if delta.index in self._parsed:
+            return [*steps, delta]
         if delta.HasField("content"):
             steps = _at(delta.index, self._parser(delta.index).feed(delta.content))
             delta.ClearField("content")

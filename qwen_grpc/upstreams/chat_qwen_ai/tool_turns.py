@@ -1,14 +1,11 @@
 """Turns with tools, of which the site knows nothing: offered in words, found in the answer."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 
 from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.credentials import WebSession
-from qwen_grpc.errors import QwenError
-from qwen_grpc.tools.answer import Calling
+from qwen_grpc.tools.answer import with_calls
 from qwen_grpc.tools.history import instructed, plain, reminded, respoken
-from qwen_grpc.tools.parser import ToolParser
 from qwen_grpc.tools.prompt import functions_of, instruction, several
 from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment
 from qwen_grpc.upstreams.chat_qwen_ai.turns import Errand, Turns
@@ -23,25 +20,16 @@ def has_tools(request: CompleteChatRequest, model: ResolvedModel) -> bool:
 class ToolTurns(Turns):
     """Runs turns that offer functions. The site is told, and its chats hold, the words; callers see calls."""
 
-    async def run(
+    def run(
         self,
         request: CompleteChatRequest,
         model: ResolvedModel,
         session: WebSession,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
     ) -> AsyncGenerator[StreamChatResponse, None]:
-        """Yields the answer; see `Upstream.chat`."""
-        calling = Calling(lambda: ToolParser(parallel=several(request)))
-        async with aclosing(super().run(in_words(request), model, session, attachments)) as answer:
-            try:
-                async for message in answer:
-                    calling.take(message)
-                    if message.ListFields():
-                        yield message
-            except QwenError:
-                if rest := calling.rest():
-                    yield StreamChatResponse(deltas=rest)
-                raise
+        """Gives the answer; see `Upstream.chat`."""
+        answer = super().run(in_words(request), model, session, attachments)
+        return with_calls(answer, parallel=several(request))
 
     def _remember(self, errand: Errand, text: str) -> None:
         # The caller will send the answer back as calls, which `in_words` tells in this form.

@@ -7,6 +7,8 @@ from functools import partial
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import NotFound, QwenError, UpstreamError
+from qwen_grpc.tools.answer import with_calls
+from qwen_grpc.tools.prompt import functions_of, several
 from qwen_grpc.upstreams.messages import Head
 from qwen_grpc.upstreams.openai_engine.answers import Misplaced, mend_usage
 from qwen_grpc.upstreams.openai_engine.dialects import Dialect
@@ -41,7 +43,12 @@ class Turns:
         ask = Ask(COMPLETIONS, headers, body, model.id)
         answer = Answer(self._wire, choices=max(1, request.n))
         messages = stream(self._server, ask, answer, self._refused)
-        async with aclosing(_back_in_place(messages) if thinking.enabled is False else messages) as mended:
+        if thinking.enabled is False:
+            messages = _back_in_place(messages)
+        if functions_of(request):
+            # Engines that were started without a parser leave calls in the text.
+            messages = with_calls(messages, parallel=several(request))
+        async with aclosing(messages) as mended:
             async for message in mended:
                 if message.HasField("usage"):
                     mend_usage(message.usage)

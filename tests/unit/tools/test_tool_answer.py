@@ -71,3 +71,13 @@ def test_what_was_held_when_an_answer_broke_off_is_text() -> None:
     calling = Calling()
     assert taken({"content": 'Now. <tool_call>{"name": "f'}, calling=calling) == [ChatDelta(content="Now.")]
     assert calling.rest() == [ChatDelta(content=' {"name": "f')]
+
+
+def test_the_text_of_a_server_that_parses_by_itself_is_text() -> None:
+    steps = taken(
+        {"content": "Look: <tool"}, {"tool_calls": [{"index": 0, "id": "c1", "name": "f"}]}, {"content": WEATHER},
+        {"finish_reason": FINISH_REASON_STOP},
+    )  # fmt: skip
+    assert [step.content for step in steps] == ["Look:", " <tool", "", WEATHER, ""]
+    assert [call.id for step in steps for call in step.tool_calls] == ["c1"]
+    assert steps[-1].finish_reason == FINISH_REASON_STOP
