@@ -5,6 +5,6 @@ cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
 compile="$uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header"
 $compile pyproject.toml -o requirements/runtime.txt
-$compile pyproject.toml --extra typed --group test --group check --group bench -c requirements/runtime.txt -o requirements/dev.txt
+$compile pyproject.toml --extra typed --extra count --group test --group check --group bench -c requirements/runtime.txt -o requirements/dev.txt
 $compile requirements/proto.in -o requirements/proto.txt
 $compile requirements/engine.in -o requirements/engine.txt

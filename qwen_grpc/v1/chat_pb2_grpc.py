@@ -28,11 +28,11 @@ if _version_not_supported:
 class ChatServiceStub(object):
     """Chat completions: one request, one answer, whole or streamed.
 
-    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    All methods need a credential in the metadata `authorization: Bearer ...`.
     The response metadata name the call (`x-request-id`) and the model that
     answers (`x-qwen-model`).
 
-    Errors of both methods, as words of ErrorReason:
+    Errors of all methods, as words of ErrorReason:
     - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
     CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
     NOT_FOUND for a chat or file that the request names;
@@ -63,16 +63,21 @@ class ChatServiceStub(object):
                 request_serializer=qwen__grpc_dot_v1_dot_chat__pb2.CompleteChatRequest.SerializeToString,
                 response_deserializer=qwen__grpc_dot_v1_dot_chat__pb2.StreamChatResponse.FromString,
                 _registered_method=True)
+        self.CountTokens = channel.unary_unary(
+                '/qwen.v1.ChatService/CountTokens',
+                request_serializer=qwen__grpc_dot_v1_dot_chat__pb2.CountTokensRequest.SerializeToString,
+                response_deserializer=qwen__grpc_dot_v1_dot_chat__pb2.CountTokensResponse.FromString,
+                _registered_method=True)
 
 
 class ChatServiceServicer(object):
     """Chat completions: one request, one answer, whole or streamed.
 
-    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    All methods need a credential in the metadata `authorization: Bearer ...`.
     The response metadata name the call (`x-request-id`) and the model that
     answers (`x-qwen-model`).
 
-    Errors of both methods, as words of ErrorReason:
+    Errors of all methods, as words of ErrorReason:
     - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
     CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
     NOT_FOUND for a chat or file that the request names;
@@ -127,6 +132,21 @@ class ChatServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountTokens(self, request, context):
+        """Counts the tokens that a request would have the model read; nothing is
+        answered.
+
+        The text is counted with the vocabulary of the model that would answer, in
+        the frame that Qwen's models are trained with. What an upstream adds of its
+        own is not in it: chat.qwen.ai adds some hundred tokens to each turn. After
+        the answer, Usage tells the truth.
+
+        May be retried. Reads at most the list of models from the upstream.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChatServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -140,6 +160,11 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     request_deserializer=qwen__grpc_dot_v1_dot_chat__pb2.CompleteChatRequest.FromString,
                     response_serializer=qwen__grpc_dot_v1_dot_chat__pb2.StreamChatResponse.SerializeToString,
             ),
+            'CountTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountTokens,
+                    request_deserializer=qwen__grpc_dot_v1_dot_chat__pb2.CountTokensRequest.FromString,
+                    response_serializer=qwen__grpc_dot_v1_dot_chat__pb2.CountTokensResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'qwen.v1.ChatService', rpc_method_handlers)
@@ -151,11 +176,11 @@ def add_ChatServiceServicer_to_server(servicer, server):
 class ChatService(object):
     """Chat completions: one request, one answer, whole or streamed.
 
-    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    All methods need a credential in the metadata `authorization: Bearer ...`.
     The response metadata name the call (`x-request-id`) and the model that
     answers (`x-qwen-model`).
 
-    Errors of both methods, as words of ErrorReason:
+    Errors of all methods, as words of ErrorReason:
     - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
     CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
     NOT_FOUND for a chat or file that the request names;
@@ -214,6 +239,33 @@ class ChatService(object):
             '/qwen.v1.ChatService/StreamChat',
             qwen__grpc_dot_v1_dot_chat__pb2.CompleteChatRequest.SerializeToString,
             qwen__grpc_dot_v1_dot_chat__pb2.StreamChatResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qwen.v1.ChatService/CountTokens',
+            qwen__grpc_dot_v1_dot_chat__pb2.CountTokensRequest.SerializeToString,
+            qwen__grpc_dot_v1_dot_chat__pb2.CountTokensResponse.FromString,
             options,
             channel_credentials,
             insecure,

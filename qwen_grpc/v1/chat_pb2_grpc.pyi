@@ -20,11 +20,11 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 class ChatServiceStub:
     """Chat completions: one request, one answer, whole or streamed.
 
-    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    All methods need a credential in the metadata `authorization: Bearer ...`.
     The response metadata name the call (`x-request-id`) and the model that
     answers (`x-qwen-model`).
 
-    Errors of both methods, as words of ErrorReason:
+    Errors of all methods, as words of ErrorReason:
     - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
       CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
       NOT_FOUND for a chat or file that the request names;
@@ -80,14 +80,29 @@ class ChatServiceStub:
     message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
     """
 
+    CountTokens: grpc.UnaryUnaryMultiCallable[
+        qwen_grpc.v1.chat_pb2.CountTokensRequest,
+        qwen_grpc.v1.chat_pb2.CountTokensResponse,
+    ]
+    """Counts the tokens that a request would have the model read; nothing is
+    answered.
+
+    The text is counted with the vocabulary of the model that would answer, in
+    the frame that Qwen's models are trained with. What an upstream adds of its
+    own is not in it: chat.qwen.ai adds some hundred tokens to each turn. After
+    the answer, Usage tells the truth.
+
+    May be retried. Reads at most the list of models from the upstream.
+    """
+
 class ChatServiceAsyncStub:
     """Chat completions: one request, one answer, whole or streamed.
 
-    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    All methods need a credential in the metadata `authorization: Bearer ...`.
     The response metadata name the call (`x-request-id`) and the model that
     answers (`x-qwen-model`).
 
-    Errors of both methods, as words of ErrorReason:
+    Errors of all methods, as words of ErrorReason:
     - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
       CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
       NOT_FOUND for a chat or file that the request names;
@@ -142,14 +157,29 @@ class ChatServiceAsyncStub:
     message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
     """
 
+    CountTokens: grpc.aio.UnaryUnaryMultiCallable[
+        qwen_grpc.v1.chat_pb2.CountTokensRequest,
+        qwen_grpc.v1.chat_pb2.CountTokensResponse,
+    ]
+    """Counts the tokens that a request would have the model read; nothing is
+    answered.
+
+    The text is counted with the vocabulary of the model that would answer, in
+    the frame that Qwen's models are trained with. What an upstream adds of its
+    own is not in it: chat.qwen.ai adds some hundred tokens to each turn. After
+    the answer, Usage tells the truth.
+
+    May be retried. Reads at most the list of models from the upstream.
+    """
+
 class ChatServiceServicer(metaclass=abc.ABCMeta):
     """Chat completions: one request, one answer, whole or streamed.
 
-    Both methods need a credential in the metadata `authorization: Bearer ...`.
+    All methods need a credential in the metadata `authorization: Bearer ...`.
     The response metadata name the call (`x-request-id`) and the model that
     answers (`x-qwen-model`).
 
-    Errors of both methods, as words of ErrorReason:
+    Errors of all methods, as words of ErrorReason:
     - the request: INVALID_PARAMETER, MODEL_NOT_FOUND, UNSUPPORTED,
       CONTEXT_LENGTH, CONTENT_FILTERED, MEDIA_URL_BLOCKED, TOO_LARGE, and
       NOT_FOUND for a chat or file that the request names;
@@ -206,6 +236,23 @@ class ChatServiceServicer(metaclass=abc.ABCMeta):
         stream cannot be resumed. Cancelling the call, or a passed deadline, stops
         the work upstream within about a second, before and after the first
         message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
+        """
+
+    @abc.abstractmethod
+    def CountTokens(
+        self,
+        request: qwen_grpc.v1.chat_pb2.CountTokensRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[qwen_grpc.v1.chat_pb2.CountTokensResponse, collections.abc.Awaitable[qwen_grpc.v1.chat_pb2.CountTokensResponse]]:
+        """Counts the tokens that a request would have the model read; nothing is
+        answered.
+
+        The text is counted with the vocabulary of the model that would answer, in
+        the frame that Qwen's models are trained with. What an upstream adds of its
+        own is not in it: chat.qwen.ai adds some hundred tokens to each turn. After
+        the answer, Usage tells the truth.
+
+        May be retried. Reads at most the list of models from the upstream.
         """
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
