@@ -139,6 +139,16 @@ async def test_sound_goes_as_bare_base64_beside_its_format() -> None:
 
 
 @pytest.mark.asyncio
+async def test_sound_at_an_address_is_fetched_since_no_engine_does_it() -> None:
+    wave = b"RIFF....WAVE"
+    part = {"type": "input_audio", "input_audio": {"data": "http://pictures.example/a.wav", "format": "wav"}}
+    async with engine_of(ANSWERS) as engine, raw_server([answer(wave, b"Content-Type: audio/wav")]) as server:
+        wire = Wire(server, **PUBLIC_WIRE)
+
+        assert await sent(engine, "vllm", looked_at(part), wire.fetcher()) == [WORDS, SOUND]
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("dialect", "part", "member"),
     [
