@@ -21,7 +21,8 @@ STREAM_S = 3600.0
 # Credentials in the forms of OpenAI's and Anthropic's clients, and W3C trace context.
 REQUEST_ID = "x-request-id"
 # What the server tells of an answer: the model, the upstream, failed attempts, changes to the request.
-ANNOUNCED = ("x-qwen-model", "x-qwen-upstream", "x-qwen-attempts", "x-qwen-notice")
+NOTICE = "x-qwen-notice"
+ANNOUNCED = ("x-qwen-model", "x-qwen-upstream", "x-qwen-attempts", NOTICE)
 CARRIED = ("authorization", "x-api-key", "traceparent", "tracestate")
 
 _request_id = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")

@@ -11,7 +11,7 @@ from rest_shim.completions import complete_chat
 from rest_shim.embeddings import create_embeddings
 from rest_shim.files import delete_file, get_file, list_files, upload_file
 from rest_shim.images import MAX_EDIT_BYTES, edit_images, generate_images
-from rest_shim.messages.endpoints import create_message
+from rest_shim.messages.endpoints import count_tokens, create_message
 from rest_shim.models import get_model, list_models
 from rest_shim.responses.serve import create_response
 from rest_shim.status import health, welcome
@@ -57,6 +57,13 @@ ROUTES: tuple[Route, ...] = (
         create_message,
         "ChatService.StreamChat, CompleteChat",
         "Chat in Anthropic's form, whole or as events.",
+    ),
+    Route(
+        ("POST",),
+        "/v1/messages/count_tokens",
+        count_tokens,
+        "ChatService.CountTokens",
+        "How many tokens a request in Anthropic's form has the model read.",
     ),
     Route(
         ("POST",),
