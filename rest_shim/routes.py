@@ -15,6 +15,7 @@ from rest_shim.messages.endpoints import count_tokens, create_message
 from rest_shim.models import get_model, list_models
 from rest_shim.responses.serve import create_response
 from rest_shim.status import health, welcome
+from rest_shim.text_completions import complete_text
 from rest_shim.tokens import refresh_token, validate_token
 from rest_shim.video_content import get_content
 from rest_shim.videos import create_video, delete_video, generate_video, get_video, list_videos
@@ -50,6 +51,13 @@ ROUTES: tuple[Route, ...] = (
         complete_chat,
         "ChatService.StreamChat, CompleteChat",
         "Chat, whole or as SSE with `stream: true`.",
+    ),
+    Route(
+        ("POST",),
+        "/v1/completions",
+        complete_text,
+        "ChatService.StreamChat, CompleteChat",
+        "An answer to a prompt, whole or as SSE.",
     ),
     Route(
         ("POST",),
