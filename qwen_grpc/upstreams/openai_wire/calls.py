@@ -1,18 +1,13 @@
 """Tool calls, put together from the fragments that servers send."""
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from qwen_grpc.openai_json.jsontext import dump
+from qwen_grpc.tools.parser import call_id
 from qwen_grpc.upstreams.openai_wire.chunks import CallPart
 from qwen_grpc.v1.chat_pb2 import ToolCallDelta
-
-
-def call_id() -> str:
-    """An id for a call that its server gave none."""
-    return f"call_{uuid.uuid4().hex[:24]}"
 
 
 @dataclass(slots=True)
