@@ -20,7 +20,7 @@ from qwen_grpc.interceptors.drain import Drain
 from qwen_grpc.interceptors.limits import Limit, default_deadline
 from qwen_grpc.interceptors.observe import observe
 from qwen_grpc.interceptors.translate_errors import translate_errors
-from qwen_grpc.ledger import Files, Jobs, Ledger
+from qwen_grpc.ledger import Files, Jobs, Ledger, Responses
 from qwen_grpc.routing.fleet import Fleet
 from qwen_grpc.routing.router import Router
 from qwen_grpc.services.admin import AdminService
@@ -33,6 +33,7 @@ from qwen_grpc.services.jobs import Cadence
 from qwen_grpc.services.media import Media
 from qwen_grpc.services.models import ModelsService
 from qwen_grpc.services.owners import Owners
+from qwen_grpc.services.responses import ResponsesService
 from qwen_grpc.services.tokens import TokensService
 from qwen_grpc.services.turns import Turns
 from qwen_grpc.services.videos import VideosService
@@ -46,6 +47,7 @@ from qwen_grpc.v1 import (
     files_pb2_grpc,
     images_pb2_grpc,
     models_pb2_grpc,
+    responses_pb2_grpc,
     tokens_pb2_grpc,
     videos_pb2_grpc,
 )
@@ -82,7 +84,7 @@ OPTIONS: dict[str, int] = {
 }
 
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-NAMES = ("Models", "Chat", "Images", "Videos", "Chats", "Tokens", "Files", "Embeddings")
+NAMES = ("Models", "Chat", "Images", "Videos", "Chats", "Tokens", "Files", "Embeddings", "Responses")
 SERVED = tuple(f"qwen.v1.{name}Service" for name in NAMES)
 
 
@@ -95,6 +97,7 @@ class Services:
         turns = Turns(router, media)
         cadence = Cadence(settings.qwen_video_poll, settings.qwen_video_poll * PICTURE_SHARE)
         self._videos = VideosService(router, owners, Jobs(ledger), media, cadence)
+        self._responses = ResponsesService(router, turns, owners, Responses(ledger))
         self._health = health.HealthServicer()
         self._servicers: tuple[tuple[Callable[[Any, Any], None], Any], ...] = (
             (models_pb2_grpc.add_ModelsServiceServicer_to_server, ModelsService(router)),
@@ -105,6 +108,7 @@ class Services:
             (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensService(router)),
             (files_pb2_grpc.add_FilesServiceServicer_to_server, FilesService(router, owners, files)),
             (embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server, EmbeddingsService(router)),
+            (responses_pb2_grpc.add_ResponsesServiceServicer_to_server, self._responses),
             (health_pb2_grpc.add_HealthServicer_to_server, self._health),
         )
 
@@ -125,6 +129,7 @@ class Services:
     async def close(self) -> None:
         """Ends background work."""
         await self._videos.close()
+        await self._responses.close()
 
 
 class AdminDoor:

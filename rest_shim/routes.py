@@ -13,6 +13,7 @@ from rest_shim.files import delete_file, get_file, list_files, upload_file
 from rest_shim.images import MAX_EDIT_BYTES, edit_images, generate_images
 from rest_shim.messages.endpoints import count_tokens, create_message
 from rest_shim.models import get_model, list_models
+from rest_shim.responses.records import cancel_response, delete_response, get_response, list_input_items
 from rest_shim.responses.serve import create_response
 from rest_shim.status import health, welcome
 from rest_shim.text_completions import complete_text
@@ -77,8 +78,36 @@ ROUTES: tuple[Route, ...] = (
         ("POST",),
         "/v1/responses",
         create_response,
-        "ChatService.StreamChat, CompleteChat",
-        "Chat in the form of responses, whole or as events.",
+        "ChatService.StreamChat, CompleteChat; ResponsesService.SaveResponse, BeginResponse",
+        "Chat in the form of responses: whole, as events, or in the background.",
+    ),
+    Route(
+        ("GET",),
+        "/v1/responses/<response_id:str>",
+        get_response,
+        "ResponsesService.GetResponse",
+        "A kept response, or how far it is.",
+    ),
+    Route(
+        ("DELETE",),
+        "/v1/responses/<response_id:str>",
+        delete_response,
+        "ResponsesService.DeleteResponse",
+        "Forget a response.",
+    ),
+    Route(
+        ("POST",),
+        "/v1/responses/<response_id:str>/cancel",
+        cancel_response,
+        "ResponsesService.CancelResponse",
+        "Stop a response in the background.",
+    ),
+    Route(
+        ("GET",),
+        "/v1/responses/<response_id:str>/input_items",
+        list_input_items,
+        "ResponsesService.GetResponse",
+        "What the model read for a response.",
     ),
     Route(
         ("POST",), "/v1/embeddings", create_embeddings, "EmbeddingsService.CreateEmbeddings", "Make vectors of texts."

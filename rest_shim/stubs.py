@@ -12,6 +12,7 @@ from qwen_grpc.v1.embeddings_pb2_grpc import EmbeddingsServiceStub
 from qwen_grpc.v1.files_pb2_grpc import FilesServiceStub
 from qwen_grpc.v1.images_pb2_grpc import ImagesServiceStub
 from qwen_grpc.v1.models_pb2_grpc import ModelsServiceStub
+from qwen_grpc.v1.responses_pb2_grpc import ResponsesServiceStub
 from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceStub
 from qwen_grpc.v1.videos_pb2_grpc import VideosServiceStub
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from qwen_grpc.v1.files_pb2_grpc import FilesServiceAsyncStub
     from qwen_grpc.v1.images_pb2_grpc import ImagesServiceAsyncStub
     from qwen_grpc.v1.models_pb2_grpc import ModelsServiceAsyncStub
+    from qwen_grpc.v1.responses_pb2_grpc import ResponsesServiceAsyncStub
     from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceAsyncStub
     from qwen_grpc.v1.videos_pb2_grpc import VideosServiceAsyncStub
 
@@ -54,6 +56,7 @@ class Stubs:
     videos: "VideosServiceAsyncStub"
     chats: "ChatsServiceAsyncStub"
     embeddings: "EmbeddingsServiceAsyncStub"
+    responses: "ResponsesServiceAsyncStub"
     health: Any
 
 
@@ -68,6 +71,7 @@ def stubs_on(channel: grpc.aio.Channel) -> Stubs:
         VideosServiceStub,
         ChatsServiceStub,
         EmbeddingsServiceStub,
+        ResponsesServiceStub,
         HealthStub,
     )
     return Stubs(*(kind(channel) for kind in kinds))

@@ -46,6 +46,7 @@ from qwen_grpc.v1 import (
     files_pb2,
     images_pb2,
     models_pb2,
+    responses_pb2,
     tokens_pb2,
     videos_pb2,
 )
@@ -56,7 +57,10 @@ from rest_shim.stubs import CHANNEL_OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-CONTRACT = (models_pb2, chat_pb2, images_pb2, videos_pb2, chats_pb2, tokens_pb2, files_pb2, embeddings_pb2, admin_pb2)
+CONTRACT = (
+    *(models_pb2, chat_pb2, responses_pb2, images_pb2, videos_pb2, chats_pb2, tokens_pb2, files_pb2, embeddings_pb2),
+    admin_pb2,
+)
 # Reasons that no class stands for, because the shim finds these failures itself.
 SHIM_FINDS = {"HEADERS_TOO_LARGE": "The request headers are over 16 KiB."}
 

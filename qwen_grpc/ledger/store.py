@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from qwen_grpc.errors import StateStoreUnavailable
 
 T = TypeVar("T")
-VERSION = 2
+VERSION = 3
 
 # One statement list per schema version; a file is brought up from its own version.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -38,6 +38,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE files ADD COLUMN lane TEXT NOT NULL DEFAULT ''",
+    ),
+    (
+        """CREATE TABLE responses (
+            id TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL, background INTEGER NOT NULL,
+            request BLOB NOT NULL, answer BLOB NOT NULL, dialect_json TEXT NOT NULL,
+            reason TEXT NOT NULL, message TEXT NOT NULL, created_at REAL NOT NULL, completed_at REAL,
+            expires_at REAL NOT NULL, alive_until REAL NOT NULL, PRIMARY KEY (owner, id)
+        ) STRICT""",
+        "CREATE INDEX responses_by_end ON responses (expires_at)",
     ),
 )
 
@@ -87,6 +96,8 @@ class Ledger:
         connection.execute("PRAGMA journal_mode = WAL")
         # An intent has to be on the disk before the upstream hears of it.
         connection.execute("PRAGMA synchronous = FULL")
+        # What is forgotten is no longer in the file either.
+        connection.execute("PRAGMA secure_delete = ON")
         _migrate(connection)
         self._connection = connection
         return connection

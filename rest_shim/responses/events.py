@@ -5,9 +5,12 @@ from collections.abc import Awaitable, Callable
 from qwen_grpc.openai_json.jsontext import JsonObject
 from qwen_grpc.v1.chat_pb2 import (
     FINISH_REASON_UNSPECIFIED,
+    ROLE_ASSISTANT,
     ChatDelta,
+    CompleteChatResponse,
     FinishReason,
     StreamChatResponse,
+    StreamStart,
     ToolCall,
     ToolCallDelta,
 )
@@ -21,6 +24,9 @@ from rest_shim.responses.tape import Tape
 from rest_shim.responses.write import Ending, Head, finished, shown
 from rest_shim.sse import DONE
 
+# What is to be done with an answer before its last event, which it may change.
+Last = Callable[[Head, CompleteChatResponse, JsonObject], Awaitable[JsonObject]]
+
 
 class EventWriter:
     """Writes one stream as SSE records.
@@ -31,9 +37,9 @@ class EventWriter:
     the first choice is shown: a response has one.
     """
 
-    def __init__(self, head: Head, service_tier: str, last: Callable[[JsonObject], Awaitable[JsonObject]]) -> None:
+    def __init__(self, head: Head, start: StreamStart, last: Last) -> None:
         self._head = head
-        self._service_tier = service_tier
+        self._start = start
         self._last = last
         self._tape = Tape()
         self._items: list[Growing] = []
@@ -59,7 +65,7 @@ class EventWriter:
         """Closes what is open, and tells the whole response once more."""
         if self._text is None and not self._calls:
             self._message().text()
-        ending = Ending(self._reason, self._usage, self._service_tier)
+        ending = Ending(self._reason, self._usage, self._start.service_tier)
         items = [item.shown for item in self._items]
         still_open = [
             at for at, item in enumerate(self._items) if item is self._thinking or not isinstance(item, Thinking)
@@ -68,9 +74,20 @@ class EventWriter:
             items[still_open[-1]]["status"] = output.INCOMPLETE
         for at in still_open:
             self._close(at, self._items[at], items[at])
-        whole = await self._last(finished(self._head, items, ending))
+        whole = await self._last(self._head, self._answer(), finished(self._head, items, ending))
         self._tape.add(f"response.{whole['status']}", response=whole)
         return self._tape.taken() + DONE
+
+    def _answer(self) -> CompleteChatResponse:
+        """The same as a message, to be kept."""
+        start = self._start
+        answer = CompleteChatResponse(id=start.id, created=start.created, model=start.model, usage=self._usage)
+        answer.service_tier = start.service_tier
+        choice = answer.choices.add(finish_reason=self._reason)
+        choice.message.role = ROLE_ASSISTANT
+        for item in self._items:
+            item.tell(choice)
+        return answer
 
     def failed(self, error: HttpError) -> bytes:
         """`response.failed`, with what had come; no `[DONE]` follows."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from qwen_grpc.openai_json.jsontext import JsonObject
-from qwen_grpc.v1.chat_pb2 import Annotation, TokenLogprob, ToolCall
+from qwen_grpc.v1.chat_pb2 import Annotation, Choice, TokenLogprob, ToolCall
 from rest_shim.responses import output
 from rest_shim.responses.output import IN_PROGRESS
 from rest_shim.responses.tape import Pieces, Tape
@@ -21,6 +21,10 @@ class Growing(Protocol):
     @property
     def shown(self) -> JsonObject:
         """The item as far as it has come."""
+        ...
+
+    def tell(self, choice: Choice) -> None:
+        """Adds what the item says to the answer as a message."""
         ...
 
     def close(self) -> None:
@@ -50,6 +54,10 @@ class Thinking:
         """The next piece."""
         self._said.append(text)
         self._pieces.add(text)
+
+    def tell(self, choice: Choice) -> None:
+        """Adds the thinking to the answer as a message."""
+        choice.message.reasoning_content += "".join(self._said)
 
     def close(self) -> None:
         """Tells the thinking as a whole."""
@@ -96,6 +104,12 @@ class Text:
         self._tape.add(kind, **self._where, annotation_index=at, annotation=output.annotation(note))
         self._notes.append(note)
 
+    def tell(self, choice: Choice) -> None:
+        """Adds the text to the answer as a message."""
+        choice.message.content = "".join(self._said)
+        choice.message.annotations.extend(self._notes)
+        choice.logprobs.content.extend(self._tokens)
+
     def close(self) -> None:
         """Tells the part as a whole."""
         part = self.shown
@@ -122,6 +136,10 @@ class Refusal:
         """The next piece."""
         self._said.append(text)
         self._pieces.add(text)
+
+    def tell(self, choice: Choice) -> None:
+        """Adds the words of refusal to the answer as a message."""
+        choice.message.refusal = "".join(self._said)
 
     def close(self) -> None:
         """Tells the part as a whole."""
@@ -160,6 +178,11 @@ class Message:
             self._parts.append(self._refusal)
         return self._refusal
 
+    def tell(self, choice: Choice) -> None:
+        """Adds its parts to the answer as a message."""
+        for part in self._parts:
+            part.tell(choice)
+
     def close(self) -> None:
         """Tells its parts as a whole."""
         for part in self._parts:
@@ -190,6 +213,11 @@ class Calling:
         """The next piece of the arguments."""
         self._said.append(arguments)
         self._pieces.add(arguments)
+
+    def tell(self, choice: Choice) -> None:
+        """Adds the call to the answer as a message."""
+        item = self.shown
+        choice.message.tool_calls.add(id=item["call_id"], name=item["name"], arguments=item["arguments"])
 
     def close(self) -> None:
         """Tells the arguments as a whole."""

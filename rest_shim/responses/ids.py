@@ -16,10 +16,15 @@ def new_id() -> str:
     return f"resp_{uuid.uuid4().hex}"
 
 
-def item_id(prefix: str, response_id: str, number: int | None = None) -> str:
+def item_id(prefix: str, response_id: str, number: int | str | None = None) -> str:
     """The name of an item of a response; the number tells it from others of its kind."""
     name = f"{prefix}_{response_id.removeprefix('resp_')}"
     return name if number is None else f"{name}_{number}"
+
+
+def call_id(response_id: str, number: int, given: str) -> str:
+    """The id of a call. One that came without any gets one, as its result has to name it."""
+    return given or item_id("call", response_id, number)
 
 
 def response_of(item: str) -> str | None:

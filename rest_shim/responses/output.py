@@ -6,7 +6,7 @@ from typing import Any
 from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.openai_json.jsontext import JsonObject
 from qwen_grpc.v1.chat_pb2 import Annotation, ChatMessage, Choice, TokenLogprob, ToolCall
-from rest_shim.responses.ids import item_id
+from rest_shim.responses.ids import call_id, item_id
 
 COMPLETED, INCOMPLETE, IN_PROGRESS = "completed", "incomplete", "in_progress"
 
@@ -40,12 +40,12 @@ def text_message(id_: str, parts: Sequence[JsonObject]) -> JsonObject:
 
 
 def function_call(response_id: str, number: int, call: ToolCall) -> JsonObject:
-    """A `function_call` item. A call that came without an id gets one, as its result has to name it."""
+    """A `function_call` item."""
     return {
         "id": item_id("fc", response_id, number),
         "type": "function_call",
         "status": COMPLETED,
-        "call_id": call.id or item_id("call", response_id, number),
+        "call_id": call_id(response_id, number, call.id),
         "name": call.name,
         "arguments": call.arguments,
     }

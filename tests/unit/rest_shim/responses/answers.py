@@ -49,10 +49,10 @@ def head(*, summary: str | None = None) -> Head:
 
 
 def writer_of(one: Head) -> EventWriter:
-    async def last(whole: JsonObject) -> JsonObject:
+    async def last(_: Head, __: CompleteChatResponse, whole: JsonObject) -> JsonObject:
         return whole
 
-    return EventWriter(one, "", last)
+    return EventWriter(one, START, last)
 
 
 def written(one: Head, messages: Sequence[StreamChatResponse]) -> list[JsonObject]:
