@@ -4,6 +4,7 @@ Members that no struct names are let through and mean nothing here, such as
 `context_management` and the fields of betas.
 """
 
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -13,6 +14,8 @@ from qwen_grpc.openai_json.jsontext import JsonObject
 from rest_shim.errors import HttpError, bad_request
 
 Kind = TypeVar("Kind", bound=Struct)
+
+_missing = re.compile("Object missing required field `(.+)`")
 
 
 # -- blocks -----------------------------------------------------------------------------------------------------------
@@ -221,7 +224,11 @@ def _block(value: JsonObject, path: str) -> Block | JsonObject:
 def _wrong(complaint: str, path: str) -> HttpError:
     """The complaint in our words: where, and what was expected; never the value, which may be private."""
     text, _, inside = complaint.partition(" - at `$")
-    where = (path + inside.rstrip("`")).lstrip(".")
+    where = path + inside.rstrip("`")
+    if missing := _missing.fullmatch(text):
+        where = f"{where}.{missing[1]}".lstrip(".")
+        return bad_request(where, f"{where} is missing", "missing_required_parameter")
+    where = where.lstrip(".")
     # "Invalid value 'x'" and "Invalid enum value 'x'".
-    text = "not one of the words that can stand here" if text.startswith("Invalid") else text.replace("Object ", "")
-    return bad_request(where or None, f"{where or 'the body'}: {text}", "invalid_value")
+    expected = "not one of the words that can stand here" if text.startswith("Invalid") else text
+    return bad_request(where or None, f"{where or 'the body'}: {expected}", "invalid_value")

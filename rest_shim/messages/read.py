@@ -55,7 +55,7 @@ def _put_tool(request: pb.CompleteChatRequest, tool: body.Tool, path: str) -> No
     elif tool.type.startswith(_SEARCH):
         request.search.enabled = True
     else:
-        text = f"{path}: only Anthropic's models know this tool; describe it with a name and an input_schema"
+        text = f"{path}.type: only Anthropic's models know this tool; describe it with a name and an input_schema"
         raise bad_request(f"{path}.type", text, "invalid_value")
 
 
