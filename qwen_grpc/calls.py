@@ -35,6 +35,7 @@ class Call:
     messages: int = 0
     code: StatusCode = StatusCode.OK
     reason: str = ""
+    tenant: str = ""
     facts: dict[str, str] = field(default_factory=dict)
 
     def count(self) -> None:
@@ -57,6 +58,17 @@ def begin(method: str, context: Context, *, streams: bool) -> Call:
 def _id_of(metadata: dict[str, str | bytes]) -> str:
     given = metadata.get(REQUEST_ID)
     return given if isinstance(given, str) and _request_id.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+
+
+def serve(tenant: str) -> None:
+    """Notes down whom the call is for, where the credential that serves it does not tell: it may stand for many."""
+    _current.get().tenant = tenant
+
+
+def tenant() -> str:
+    """Whom the call is for, in that sense; empty for a caller's own credential, and outside of a call."""
+    call = _current.get(None)
+    return call.tenant if call else ""
 
 
 def notice(text: str) -> None:

@@ -32,6 +32,13 @@ class Caller:
         """The lane of the caller's own credential, at the first upstream that it belongs to."""
         return next((lane for access in self._own() for lane in access.lanes), None)
 
+    @property
+    def tenant(self) -> str:
+        """What keeps callers apart who share credentials of the operator; empty for an own one, and without any."""
+        if self.key is not None:
+            return self.key.name
+        return self.credentials.fingerprint if self.credentials is not None and self.own is None else ""
+
     def open(self) -> list[Access]:
         """The upstreams that may serve the caller: by the key's right; else the own ones first, then public ones."""
         if self.key is not None:

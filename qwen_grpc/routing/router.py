@@ -13,7 +13,7 @@ class Router:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._affinity = Affinity()
+        self.affinity = Affinity()
 
     def is_public(self) -> bool:
         """Whether some upstream serves callers without a credential."""
@@ -25,4 +25,4 @@ class Router:
 
     def journey(self, caller: Caller, model: str, wish: Wish, resolve: Resolve = by_name) -> Journey:
         """The way of one call for a model; `resolve` understands the name at an upstream."""
-        return Journey(candidates(caller, model, resolve), wish, caller.key, self._affinity)
+        return Journey(candidates(caller, model, resolve), wish, caller.key, self.affinity)

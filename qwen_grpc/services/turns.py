@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from qwen_grpc.calls import serve
+from qwen_grpc.errors import NotFound
 from qwen_grpc.routing.affinity import thread_of
 from qwen_grpc.routing.callers import Caller
 from qwen_grpc.routing.journey import Begun, Wish
@@ -35,8 +37,9 @@ class Turns:
 
         `accepted` is told where it is made, and which attempts failed before.
         """
-        only = await self._media.lane_of(request.messages, who)
-        wish = Wish(Use.CHAT, only, "" if who.own else thread_of(request))
+        serve(who.tenant)
+        only = self._lane_of_chat(request, who) or await self._media.lane_of(request.messages, who)
+        wish = Wish(Use.CHAT, only, "" if who.own else _made_for(who, thread_of(request)))
 
         async def begin(stop: Stop) -> AsyncGenerator[StreamChatResponse, None]:
             stop.model.require_chat()
@@ -46,4 +49,28 @@ class Turns:
         journey = self._router.journey(who, request.model, wish)
         async with journey.begun(begin) as answer:
             await accepted(answer.stop, journey.trail)
+            self._remember(answer, who)
             yield answer
+
+    def _lane_of_chat(self, request: CompleteChatRequest, who: Caller) -> str:
+        """The lane of the chat that a request names. Raises `NotFound` unless it was made here for this caller.
+
+        An own account's chats are all the caller's; an account of the
+        operator has chats of many callers.
+        """
+        chat_id = request.conversation.chat_id
+        if not chat_id or who.own:
+            return ""
+        label = self._router.affinity.label(_made_for(who, chat_id))
+        if not label:
+            raise NotFound("there is no such chat: a gateway key goes on with chats that were made for it, for a while")
+        return label
+
+    def _remember(self, answer: Begun, who: Caller) -> None:
+        chat_id, lane = answer.first.start.conversation.chat_id, answer.stop.lane
+        if chat_id and not lane.own:
+            self._router.affinity.remember(_made_for(who, chat_id), lane.label)
+
+
+def _made_for(who: Caller, thread: str) -> str:
+    return f"{who.tenant} {thread}"

@@ -29,7 +29,7 @@ class Known:
 
 
 def history_key(account: str, messages: Sequence[ChatMessage]) -> bytes:
-    """A hash of who said what with which files, bound to the account."""
+    """A hash of who said what with which files, bound to an account and to whom it serves."""
     digest = hashlib.sha256(account.encode())
     for message in messages:
         files = ",".join(media.file_id for media in media_in(message))
@@ -38,6 +38,11 @@ def history_key(account: str, messages: Sequence[ChatMessage]) -> bytes:
         digest.update(b"%d %d " % (message.role, len(text)))
         digest.update(text)
     return digest.digest()
+
+
+def account_of(session: WebSession, tenant: str) -> str:
+    """What `take` calls an account. Those who share a session never go on in each other's chats."""
+    return session.fingerprint + tenant
 
 
 class Conversations:
@@ -65,9 +70,9 @@ class Conversations:
         known = self._known.pop(history_key(account, messages[:split]), None) if split else None
         return (known.place, split) if known else (None, 0)
 
-    def keep(self, messages: Sequence[ChatMessage], place: Place, session: WebSession) -> None:
-        """Remembers the chat under the history that it now holds."""
-        key = history_key(session.fingerprint, messages)
+    def keep(self, messages: Sequence[ChatMessage], place: Place, session: WebSession, tenant: str = "") -> None:
+        """Remembers the chat under the history that it now holds; see `account_of`."""
+        key = history_key(account_of(session, tenant), messages)
         if displaced := self._known.pop(key, None):
             self._remove(displaced)
         self._known[key] = Known(place, session, self._now())

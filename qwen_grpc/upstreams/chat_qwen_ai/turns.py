@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 
+from qwen_grpc.calls import tenant
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import WebSession
 from qwen_grpc.errors import (
@@ -22,7 +23,7 @@ from qwen_grpc.errors import (
 )
 from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment
 from qwen_grpc.upstreams.chat_qwen_ai.attached import attached_to
-from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations, Known
+from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations, Known, account_of
 from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
 from qwen_grpc.upstreams.chat_qwen_ai.encode import (
     RESEARCHING,
@@ -60,7 +61,7 @@ class Errand:
 
     `place` is None until it has a chat, which then knows the first `known`
     messages. A `named` chat was chosen by the caller and is never removed.
-    `fitted` is what is sent for the rest.
+    `fitted` is what is sent for the rest, `tenant` whom the session serves.
     """
 
     turn: Turn
@@ -71,6 +72,7 @@ class Errand:
     known: int = 0
     named: bool = False
     ephemeral: bool = False
+    tenant: str = field(default_factory=tenant)
     asked: bool = False
     fitted: Said | None = None
     opened: Opened | None = None
@@ -143,7 +145,9 @@ class Turns:
                 field="conversation.chat_id",
             )
         else:
-            errand.place, errand.known = self._conversations.take(errand.session.fingerprint, errand.messages)
+            errand.place, errand.known = self._conversations.take(
+                account_of(errand.session, errand.tenant), errand.messages
+            )
 
     async def _last_answer(self, session: WebSession, chat_id: str) -> str:
         stored = await self._sessions.once_more(session, lambda fresh: self._site.chat(fresh, chat_id))
@@ -257,7 +261,7 @@ class Turns:
             self._tidying.stop(errand.session, errand.place.chat_id, errand.answer_id, remove=remove)
         elif errand.known and not errand.named:
             # Refused before it was taken: the chat is as it was, and waits for another try.
-            self._conversations.keep(errand.messages[: errand.known], errand.place, errand.session)
+            self._keep(errand, errand.messages[: errand.known], errand.place)
         elif not errand.named:
             self._leave(errand)
 
@@ -270,7 +274,10 @@ class Turns:
             self._leave(errand)
         else:
             answer = ChatMessage(role=ROLE_ASSISTANT, content=text)
-            self._conversations.keep([*errand.messages, answer], place, errand.session)
+            self._keep(errand, [*errand.messages, answer], place)
+
+    def _keep(self, errand: Errand, messages: Sequence[ChatMessage], place: Place) -> None:
+        self._conversations.keep(messages, place, errand.session, errand.tenant)
 
     def _leave(self, errand: Errand) -> None:
         if errand.place is not None:
