@@ -102,7 +102,7 @@ def _resolved(item: Any, known: dict[str, JsonObject], path: str) -> Any:
     if not isinstance(item, dict) or item.get("type") != "item_reference":
         return item
     if item.get("id") not in known:
-        text = f"{path} names an item that is not kept here: send the item itself, or store the response (store: true)"
+        text = f"{path}.id names no item that is kept here: send the item itself, or store responses (store: true)"
         raise InvalidBody(f"{path}.id", text, "invalid_value")
     return known[item["id"]]
 

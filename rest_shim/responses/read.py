@@ -96,9 +96,9 @@ def read(body: JsonObject, before: Sequence[ChatMessage] = ()) -> Reading:
     request = _request(body)
     with Names(("instructions",) * len(instructions) + tuple(paths)).checking():
         REQUESTS.check(CompleteChatRequest, {**request, "messages": [*instructions, *messages]})
-    message = REQUESTS.read(CompleteChatRequest, {**request, "messages": instructions})
-    message.messages.extend(before)
-    message.MergeFrom(REQUESTS.read(CompleteChatRequest, {"messages": messages}))
+    message = REQUESTS.read(CompleteChatRequest, request)
+    for part in (_messages(instructions), before, _messages(messages)):
+        message.messages.extend(part)
     paths = ["instructions"] * len(instructions) + ["previous_response_id"] * len(before) + paths
     return Reading(message, Names(tuple(paths)))
 
@@ -122,6 +122,10 @@ def _request(body: JsonObject) -> JsonObject:
 
 def _kept(found: re.Match[str]) -> str:
     return found[1] or found[2] or ""
+
+
+def _messages(said: list[JsonObject]) -> Sequence[ChatMessage]:
+    return REQUESTS.read(CompleteChatRequest, {"messages": said}).messages
 
 
 def _unserved(name: str, text: str) -> InvalidBody:

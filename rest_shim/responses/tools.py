@@ -32,7 +32,7 @@ def choice_of(value: Any, tools: Sequence[JsonObject]) -> tuple[Any, list[JsonOb
         case kind if any(kind == tool["type"] for tool in tools):
             return "auto", list(tools)
         case _:
-            raise _refused("tool_choice.type", "tool_choice names a kind of tool that is not served here")
+            raise _refused("tool_choice.type", "tool_choice.type names a kind of tool that is not served here")
 
 
 def format_of(value: Any) -> JsonObject:
