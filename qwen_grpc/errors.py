@@ -8,7 +8,7 @@
     │                  Billing ChatBusy
     ├── the upstream   UpstreamConnect UpstreamTls UpstreamError (UpstreamCrashed) UpstreamUnavailable
     │                  UpstreamRedirect UpstreamHeadersTimeout UpstreamTtfbTimeout UpstreamIdleTimeout
-    │                  UpstreamTruncated UpstreamProtocol UpstreamEmpty
+    │                  UpstreamTruncated UpstreamProtocol UpstreamEmpty SchemaMismatch
     └── the gateway    UpstreamCredentialInvalid NoCredential TenantLimit CircuitOpen Overloaded ShuttingDown
                        StateStoreUnavailable Internal
 
@@ -255,6 +255,16 @@ class UpstreamEmpty(QwenError):
     """The upstream answered with nothing."""
 
     code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_EMPTY"
+
+
+class SchemaMismatch(QwenError):
+    """The answer is not in the demanded form, even after a correction was asked for.
+
+    Not UNAVAILABLE: gRPC's own retries would pay for two turns more. `facts`
+    hold the beginning of the `answer` and the `complaint`.
+    """
+
+    code, reason = StatusCode.INTERNAL, "SCHEMA_MISMATCH"
 
 
 # -- the gateway --------------------------------------------------------------------------------------------------

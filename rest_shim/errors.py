@@ -60,6 +60,7 @@ REASONS: dict[str, Row] = {
     "UPSTREAM_TRUNCATED": Row(502, _SERVER, "stream_interrupted"),
     "UPSTREAM_PROTOCOL": Row(502, _SERVER, "upstream_protocol", retry=True),
     "UPSTREAM_EMPTY": Row(502, _SERVER, "upstream_empty", retry=True),
+    "SCHEMA_MISMATCH": Row(502, _SERVER, "schema_mismatch"),
     "CLIENT_DEADLINE": Row(504, _SERVER, "timeout"),
     "CLIENT_TOO_SLOW": Row(408, _SERVER, "client_too_slow"),
     "OVERLOADED": Row(503, _BUSY, "server_is_overloaded", retry=True),

@@ -120,7 +120,8 @@ def mapping(field: FieldDescriptor, name: str) -> Field:
             check_kind(kind, item, f"{path}.{key}")
 
     def write(message: Any, out: JsonObject, _: JsonObject) -> None:
-        out[name] = dict(getattr(message, attribute))
+        show = kind.show or (lambda item: item)
+        out[name] = {key: show(item) for key, item in getattr(message, attribute).items()}
 
     return Field({name: Member(read, check)}, write)
 

@@ -39,7 +39,7 @@ class ChatServiceStub(object):
     - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
     ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
     TOKEN_QUOTA, BILLING, CHAT_BUSY;
-    - the upstream: every reason that begins with UPSTREAM_;
+    - the upstream: every reason that begins with UPSTREAM_, and SCHEMA_MISMATCH;
     - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
     SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
 
@@ -84,7 +84,7 @@ class ChatServiceServicer(object):
     - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
     ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
     TOKEN_QUOTA, BILLING, CHAT_BUSY;
-    - the upstream: every reason that begins with UPSTREAM_;
+    - the upstream: every reason that begins with UPSTREAM_, and SCHEMA_MISMATCH;
     - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
     SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
 
@@ -187,7 +187,7 @@ class ChatService(object):
     - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
     ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
     TOKEN_QUOTA, BILLING, CHAT_BUSY;
-    - the upstream: every reason that begins with UPSTREAM_;
+    - the upstream: every reason that begins with UPSTREAM_, and SCHEMA_MISMATCH;
     - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
     SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
 

@@ -31,7 +31,7 @@ class ChatServiceStub:
     - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
       ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
       TOKEN_QUOTA, BILLING, CHAT_BUSY;
-    - the upstream: every reason that begins with UPSTREAM_;
+    - the upstream: every reason that begins with UPSTREAM_, and SCHEMA_MISMATCH;
     - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
       SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
 
@@ -109,7 +109,7 @@ class ChatServiceAsyncStub:
     - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
       ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
       TOKEN_QUOTA, BILLING, CHAT_BUSY;
-    - the upstream: every reason that begins with UPSTREAM_;
+    - the upstream: every reason that begins with UPSTREAM_, and SCHEMA_MISMATCH;
     - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
       SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
 
@@ -186,7 +186,7 @@ class ChatServiceServicer(metaclass=abc.ABCMeta):
     - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
       ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
       TOKEN_QUOTA, BILLING, CHAT_BUSY;
-    - the upstream: every reason that begins with UPSTREAM_;
+    - the upstream: every reason that begins with UPSTREAM_, and SCHEMA_MISMATCH;
     - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
       SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
 

@@ -25,33 +25,39 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19qwen_grpc/v1/models.proto\x12\x07qwen.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x04\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08owned_by\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x0f\n\x07\x61liases\x18\x06 \x03(\t\x12\x15\n\rbase_model_id\x18\x07 \x01(\t\x12)\n\x0c\x63\x61pabilities\x18\x08 \x03(\x0e\x32\x13.qwen.v1.Capability\x12+\n\x10input_modalities\x18\t \x03(\x0e\x32\x11.qwen.v1.Modality\x12,\n\x11output_modalities\x18\n \x03(\x0e\x32\x11.qwen.v1.Modality\x12\x1b\n\x0e\x63ontext_length\x18\x0b \x01(\x03H\x00\x88\x01\x01\x12\x1e\n\x11max_output_tokens\x18\x0c \x01(\x03H\x01\x88\x01\x01\x12 \n\x13max_thinking_tokens\x18\r \x01(\x03H\x02\x88\x01\x01\x12\x0e\n\x06\x61\x63tive\x18\x0e \x01(\x08\x12\x15\n\rupstream_json\x18\x0f \x01(\t\x12\x11\n\tupstreams\x18\x10 \x03(\tB\x11\n\x0f_context_lengthB\x14\n\x12_max_output_tokensB\x16\n\x14_max_thinking_tokens\"\x9e\x01\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12)\n\x0c\x63\x61pabilities\x18\x03 \x03(\x0e\x32\x13.qwen.v1.Capability\x12\x15\n\rforce_refresh\x18\x04 \x01(\x08\x12 \n\x04view\x18\x05 \x01(\x0e\x32\x12.qwen.v1.ModelView\"\x8c\x01\n\x12ListModelsResponse\x12\x1e\n\x06models\x18\x01 \x03(\x0b\x32\x0e.qwen.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12.\n\nfetch_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stale\x18\x04 \x01(\x08\"\\\n\x0fGetModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x15\n\rforce_refresh\x18\x02 \x01(\x08\x12 \n\x04view\x18\x03 \x01(\x0e\x32\x12.qwen.v1.ModelView\"1\n\x10GetModelResponse\x12\x1d\n\x05model\x18\x01 \x01(\x0b\x32\x0e.qwen.v1.Model*\x8a\x01\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x11\n\rMODALITY_TEXT\x10\x01\x12\x12\n\x0eMODALITY_IMAGE\x10\x02\x12\x12\n\x0eMODALITY_AUDIO\x10\x03\x12\x12\n\x0eMODALITY_VIDEO\x10\x04\x12\x15\n\x11MODALITY_DOCUMENT\x10\x05*\xc5\x02\n\nCapability\x12\x1a\n\x16\x43\x41PABILITY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43\x41PABILITY_CHAT\x10\x01\x12\x17\n\x13\x43\x41PABILITY_THINKING\x10\x02\x12\x15\n\x11\x43\x41PABILITY_SEARCH\x10\x03\x12\x14\n\x10\x43\x41PABILITY_TOOLS\x10\x04\x12\x15\n\x11\x43\x41PABILITY_VISION\x10\x05\x12\x1f\n\x1b\x43\x41PABILITY_IMAGE_GENERATION\x10\x06\x12\x19\n\x15\x43\x41PABILITY_IMAGE_EDIT\x10\x07\x12\x1f\n\x1b\x43\x41PABILITY_VIDEO_GENERATION\x10\x08\x12\x1c\n\x18\x43\x41PABILITY_DEEP_RESEARCH\x10\t\x12\x13\n\x0f\x43\x41PABILITY_CODE\x10\n\x12\x19\n\x15\x43\x41PABILITY_EMBEDDINGS\x10\x0b*R\n\tModelView\x12\x1a\n\x16MODEL_VIEW_UNSPECIFIED\x10\x00\x12\x14\n\x10MODEL_VIEW_BASIC\x10\x01\x12\x13\n\x0fMODEL_VIEW_FULL\x10\x02\x32\xa1\x01\n\rModelsService\x12J\n\nListModels\x12\x1a.qwen.v1.ListModelsRequest\x1a\x1b.qwen.v1.ListModelsResponse\"\x03\x90\x02\x01\x12\x44\n\x08GetModel\x12\x18.qwen.v1.GetModelRequest\x1a\x19.qwen.v1.GetModelResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19qwen_grpc/v1/models.proto\x12\x07qwen.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x04\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08owned_by\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x0f\n\x07\x61liases\x18\x06 \x03(\t\x12\x15\n\rbase_model_id\x18\x07 \x01(\t\x12)\n\x0c\x63\x61pabilities\x18\x08 \x03(\x0e\x32\x13.qwen.v1.Capability\x12+\n\x10input_modalities\x18\t \x03(\x0e\x32\x11.qwen.v1.Modality\x12,\n\x11output_modalities\x18\n \x03(\x0e\x32\x11.qwen.v1.Modality\x12\x1b\n\x0e\x63ontext_length\x18\x0b \x01(\x03H\x00\x88\x01\x01\x12\x1e\n\x11max_output_tokens\x18\x0c \x01(\x03H\x01\x88\x01\x01\x12 \n\x13max_thinking_tokens\x18\r \x01(\x03H\x02\x88\x01\x01\x12\x0e\n\x06\x61\x63tive\x18\x0e \x01(\x08\x12\x15\n\rupstream_json\x18\x0f \x01(\t\x12\x11\n\tupstreams\x18\x10 \x03(\t\x12.\n\x08\x66\x65\x61tures\x18\x11 \x03(\x0b\x32\x1c.qwen.v1.Model.FeaturesEntry\x1a\x41\n\rFeaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0e\x32\x10.qwen.v1.Support:\x02\x38\x01\x42\x11\n\x0f_context_lengthB\x14\n\x12_max_output_tokensB\x16\n\x14_max_thinking_tokens\"\x9e\x01\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12)\n\x0c\x63\x61pabilities\x18\x03 \x03(\x0e\x32\x13.qwen.v1.Capability\x12\x15\n\rforce_refresh\x18\x04 \x01(\x08\x12 \n\x04view\x18\x05 \x01(\x0e\x32\x12.qwen.v1.ModelView\"\x8c\x01\n\x12ListModelsResponse\x12\x1e\n\x06models\x18\x01 \x03(\x0b\x32\x0e.qwen.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12.\n\nfetch_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05stale\x18\x04 \x01(\x08\"\\\n\x0fGetModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x15\n\rforce_refresh\x18\x02 \x01(\x08\x12 \n\x04view\x18\x03 \x01(\x0e\x32\x12.qwen.v1.ModelView\"1\n\x10GetModelResponse\x12\x1d\n\x05model\x18\x01 \x01(\x0b\x32\x0e.qwen.v1.Model*\x8a\x01\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x11\n\rMODALITY_TEXT\x10\x01\x12\x12\n\x0eMODALITY_IMAGE\x10\x02\x12\x12\n\x0eMODALITY_AUDIO\x10\x03\x12\x12\n\x0eMODALITY_VIDEO\x10\x04\x12\x15\n\x11MODALITY_DOCUMENT\x10\x05*\xc5\x02\n\nCapability\x12\x1a\n\x16\x43\x41PABILITY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43\x41PABILITY_CHAT\x10\x01\x12\x17\n\x13\x43\x41PABILITY_THINKING\x10\x02\x12\x15\n\x11\x43\x41PABILITY_SEARCH\x10\x03\x12\x14\n\x10\x43\x41PABILITY_TOOLS\x10\x04\x12\x15\n\x11\x43\x41PABILITY_VISION\x10\x05\x12\x1f\n\x1b\x43\x41PABILITY_IMAGE_GENERATION\x10\x06\x12\x19\n\x15\x43\x41PABILITY_IMAGE_EDIT\x10\x07\x12\x1f\n\x1b\x43\x41PABILITY_VIDEO_GENERATION\x10\x08\x12\x1c\n\x18\x43\x41PABILITY_DEEP_RESEARCH\x10\t\x12\x13\n\x0f\x43\x41PABILITY_CODE\x10\n\x12\x19\n\x15\x43\x41PABILITY_EMBEDDINGS\x10\x0b*v\n\x07Support\x12\x17\n\x13SUPPORT_UNSPECIFIED\x10\x00\x12\x12\n\x0eSUPPORT_NATIVE\x10\x01\x12\x14\n\x10SUPPORT_EMULATED\x10\x02\x12\x13\n\x0fSUPPORT_IGNORED\x10\x03\x12\x13\n\x0fSUPPORT_REFUSED\x10\x04*R\n\tModelView\x12\x1a\n\x16MODEL_VIEW_UNSPECIFIED\x10\x00\x12\x14\n\x10MODEL_VIEW_BASIC\x10\x01\x12\x13\n\x0fMODEL_VIEW_FULL\x10\x02\x32\xa1\x01\n\rModelsService\x12J\n\nListModels\x12\x1a.qwen.v1.ListModelsRequest\x1a\x1b.qwen.v1.ListModelsResponse\"\x03\x90\x02\x01\x12\x44\n\x08GetModel\x12\x18.qwen.v1.GetModelRequest\x1a\x19.qwen.v1.GetModelResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'qwen_grpc.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_MODEL_FEATURESENTRY']._loaded_options = None
+  _globals['_MODEL_FEATURESENTRY']._serialized_options = b'8\001'
   _globals['_MODELSSERVICE'].methods_by_name['ListModels']._loaded_options = None
   _globals['_MODELSSERVICE'].methods_by_name['ListModels']._serialized_options = b'\220\002\001'
   _globals['_MODELSSERVICE'].methods_by_name['GetModel']._loaded_options = None
   _globals['_MODELSSERVICE'].methods_by_name['GetModel']._serialized_options = b'\220\002\001'
-  _globals['_MODALITY']._serialized_start=1045
-  _globals['_MODALITY']._serialized_end=1183
-  _globals['_CAPABILITY']._serialized_start=1186
-  _globals['_CAPABILITY']._serialized_end=1511
-  _globals['_MODELVIEW']._serialized_start=1513
-  _globals['_MODELVIEW']._serialized_end=1595
+  _globals['_MODALITY']._serialized_start=1160
+  _globals['_MODALITY']._serialized_end=1298
+  _globals['_CAPABILITY']._serialized_start=1301
+  _globals['_CAPABILITY']._serialized_end=1626
+  _globals['_SUPPORT']._serialized_start=1628
+  _globals['_SUPPORT']._serialized_end=1746
+  _globals['_MODELVIEW']._serialized_start=1748
+  _globals['_MODELVIEW']._serialized_end=1830
   _globals['_MODEL']._serialized_start=72
-  _globals['_MODEL']._serialized_end=593
-  _globals['_LISTMODELSREQUEST']._serialized_start=596
-  _globals['_LISTMODELSREQUEST']._serialized_end=754
-  _globals['_LISTMODELSRESPONSE']._serialized_start=757
-  _globals['_LISTMODELSRESPONSE']._serialized_end=897
-  _globals['_GETMODELREQUEST']._serialized_start=899
-  _globals['_GETMODELREQUEST']._serialized_end=991
-  _globals['_GETMODELRESPONSE']._serialized_start=993
-  _globals['_GETMODELRESPONSE']._serialized_end=1042
-  _globals['_MODELSSERVICE']._serialized_start=1598
-  _globals['_MODELSSERVICE']._serialized_end=1759
+  _globals['_MODEL']._serialized_end=708
+  _globals['_MODEL_FEATURESENTRY']._serialized_start=578
+  _globals['_MODEL_FEATURESENTRY']._serialized_end=643
+  _globals['_LISTMODELSREQUEST']._serialized_start=711
+  _globals['_LISTMODELSREQUEST']._serialized_end=869
+  _globals['_LISTMODELSRESPONSE']._serialized_start=872
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1012
+  _globals['_GETMODELREQUEST']._serialized_start=1014
+  _globals['_GETMODELREQUEST']._serialized_end=1106
+  _globals['_GETMODELRESPONSE']._serialized_start=1108
+  _globals['_GETMODELRESPONSE']._serialized_end=1157
+  _globals['_MODELSSERVICE']._serialized_start=1833
+  _globals['_MODELSSERVICE']._serialized_end=1994
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,14 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_CODE: _ClassVar[Capability]
     CAPABILITY_EMBEDDINGS: _ClassVar[Capability]
 
+class Support(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUPPORT_UNSPECIFIED: _ClassVar[Support]
+    SUPPORT_NATIVE: _ClassVar[Support]
+    SUPPORT_EMULATED: _ClassVar[Support]
+    SUPPORT_IGNORED: _ClassVar[Support]
+    SUPPORT_REFUSED: _ClassVar[Support]
+
 class ModelView(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MODEL_VIEW_UNSPECIFIED: _ClassVar[ModelView]
@@ -57,12 +65,24 @@ CAPABILITY_VIDEO_GENERATION: Capability
 CAPABILITY_DEEP_RESEARCH: Capability
 CAPABILITY_CODE: Capability
 CAPABILITY_EMBEDDINGS: Capability
+SUPPORT_UNSPECIFIED: Support
+SUPPORT_NATIVE: Support
+SUPPORT_EMULATED: Support
+SUPPORT_IGNORED: Support
+SUPPORT_REFUSED: Support
 MODEL_VIEW_UNSPECIFIED: ModelView
 MODEL_VIEW_BASIC: ModelView
 MODEL_VIEW_FULL: ModelView
 
 class Model(_message.Message):
-    __slots__ = ("id", "create_time", "owned_by", "display_name", "description", "aliases", "base_model_id", "capabilities", "input_modalities", "output_modalities", "context_length", "max_output_tokens", "max_thinking_tokens", "active", "upstream_json", "upstreams")
+    __slots__ = ("id", "create_time", "owned_by", "display_name", "description", "aliases", "base_model_id", "capabilities", "input_modalities", "output_modalities", "context_length", "max_output_tokens", "max_thinking_tokens", "active", "upstream_json", "upstreams", "features")
+    class FeaturesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Support
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Support, str]] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     OWNED_BY_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +99,7 @@ class Model(_message.Message):
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     UPSTREAM_JSON_FIELD_NUMBER: _ClassVar[int]
     UPSTREAMS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
     id: str
     create_time: _timestamp_pb2.Timestamp
     owned_by: str
@@ -95,7 +116,8 @@ class Model(_message.Message):
     active: bool
     upstream_json: str
     upstreams: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owned_by: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., base_model_id: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[Capability, str]]] = ..., input_modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., output_modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., context_length: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., max_thinking_tokens: _Optional[int] = ..., active: bool = ..., upstream_json: _Optional[str] = ..., upstreams: _Optional[_Iterable[str]] = ...) -> None: ...
+    features: _containers.ScalarMap[str, Support]
+    def __init__(self, id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owned_by: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., base_model_id: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[Capability, str]]] = ..., input_modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., output_modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., context_length: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., max_thinking_tokens: _Optional[int] = ..., active: bool = ..., upstream_json: _Optional[str] = ..., upstreams: _Optional[_Iterable[str]] = ..., features: _Optional[_Mapping[str, Support]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "capabilities", "force_refresh", "view")

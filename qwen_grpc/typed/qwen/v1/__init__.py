@@ -107,6 +107,7 @@ __all__ = (
     "StoredMessage",
     "StreamChatResponse",
     "StreamStart",
+    "Support",
     "ThinkingOptions",
     "TokenLogprob",
     "TokensServiceStub",
@@ -490,6 +491,13 @@ class ErrorReason(betterproto2.Enum):
     A bug in the gateway; the text is hidden and the request id is in the log. INTERNAL, 500.
     """
 
+    SCHEMA_MISMATCH = 45
+    """
+    The answer is not in the form that response_format demands, neither at first nor
+    after a correction; `answer` in the metadata has its beginning, `complaint` says
+    what is wrong. Only where the gateway emulates the form. INTERNAL, 502.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -538,6 +546,7 @@ class ErrorReason(betterproto2.Enum):
             42: "ERROR_REASON_LOOP_DETECTED",
             43: "ERROR_REASON_MEDIA_URL_BLOCKED",
             44: "ERROR_REASON_INTERNAL",
+            45: "ERROR_REASON_SCHEMA_MISMATCH",
         }
 
     @classmethod
@@ -588,6 +597,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_LOOP_DETECTED": 42,
             "ERROR_REASON_MEDIA_URL_BLOCKED": 43,
             "ERROR_REASON_INTERNAL": 44,
+            "ERROR_REASON_SCHEMA_MISMATCH": 45,
         }
 
 
@@ -863,7 +873,7 @@ class ResponseFormatType(betterproto2.Enum):
 
     JSON_SCHEMA = 3
     """
-    JSON that follows json_schema. Not every model can.
+    JSON that follows json_schema.
     """
 
     @classmethod
@@ -1006,6 +1016,57 @@ class Role(betterproto2.Enum):
             "ROLE_ASSISTANT": 4,
             "ROLE_TOOL": 5,
             "ROLE_FUNCTION": 6,
+        }
+
+
+class Support(betterproto2.Enum):
+    """
+    How a model's upstream takes a feature of requests.
+    """
+
+    UNSPECIFIED = 0
+    """
+    Never sent.
+    """
+
+    NATIVE = 1
+    """
+    The upstream does it.
+    """
+
+    EMULATED = 2
+    """
+    The upstream cannot, and the gateway does it with what there is.
+    """
+
+    IGNORED = 3
+    """
+    It is taken and has no effect.
+    """
+
+    REFUSED = 4
+    """
+    Requests for it fail with UNSUPPORTED.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "SUPPORT_UNSPECIFIED",
+            1: "SUPPORT_NATIVE",
+            2: "SUPPORT_EMULATED",
+            3: "SUPPORT_IGNORED",
+            4: "SUPPORT_REFUSED",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "SUPPORT_UNSPECIFIED": 0,
+            "SUPPORT_NATIVE": 1,
+            "SUPPORT_EMULATED": 2,
+            "SUPPORT_IGNORED": 3,
+            "SUPPORT_REFUSED": 4,
         }
 
 
@@ -1633,14 +1694,16 @@ class CompleteChatRequest(betterproto2.Message):
 
     max_completion_tokens: "int | None" = betterproto2.field(5, betterproto2.TYPE_INT64, optional=True)
     """
-    Most tokens to generate, thinking included; at least 1.
-    chat.qwen.ai ignores it; engines and the official API honour it.
+    Most tokens to generate, thinking included; at least 1. chat.qwen.ai knows no
+    limit, so the gateway ends the answer by that upstream's own counts: never
+    later, and up to the words of one event earlier.
     """
 
     stop: "list[str]" = betterproto2.field(6, betterproto2.TYPE_STRING, repeated=True)
     """
     Texts that end the answer and are not part of it; at most 16. In JSON also
-    a single string. chat.qwen.ai ignores it; engines and the official API honour it.
+    a single string. chat.qwen.ai knows none, so the gateway finds them in the
+    content there, and stops the upstream.
     """
 
     seed: "int | None" = betterproto2.field(7, betterproto2.TYPE_INT64, optional=True)
@@ -1675,8 +1738,10 @@ class CompleteChatRequest(betterproto2.Message):
 
     response_format: "ResponseFormat | None" = betterproto2.field(12, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Shape of the answer; absent means text. chat.qwen.ai makes text only, so
-    other types fail there with UNSUPPORTED.
+    Shape of the answer; absent means text. Where the upstream has no such shapes,
+    as chat.qwen.ai, they are asked for in the prompt, and the answer is held back
+    until it is whole and valid; after one correction the call fails with
+    SCHEMA_MISMATCH.
     """
 
     thinking: "ThinkingOptions | None" = betterproto2.field(13, betterproto2.TYPE_MESSAGE, optional=True)
@@ -1751,8 +1816,8 @@ class CompleteChatRequest(betterproto2.Message):
     max_tokens: "int | None" = betterproto2.field(24, betterproto2.TYPE_INT64, optional=True)
     """
     Deprecated OpenAI spelling of max_completion_tokens, at least 1. Kept apart because
-    upstreams tell the two apart: the official API does not count thinking here.
-    chat.qwen.ai ignores it; engines and the official API honour it.
+    upstreams tell the two apart: the official API does not count thinking here,
+    nor does the gateway where it enforces the limit, at chat.qwen.ai.
     """
 
     top_k: "int | None" = betterproto2.field(25, betterproto2.TYPE_INT32, optional=True)
@@ -3309,6 +3374,16 @@ class Model(betterproto2.Message):
     Names of the upstreams that serve it to this caller, the preferred one first.
     """
 
+    features: "dict[str, Support]" = betterproto2.field(
+        17, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_ENUM)
+    )
+    """
+    What becomes of the features of chat requests at the first of `upstreams`, by
+    name: `tools`, `json_object`, `json_schema`, `stop`, `max_tokens`, `sampling`,
+    `seed`, `logprobs`, `n`, `thinking`, `search`, `vision`; the set is open. Empty
+    for a model that does not chat.
+    """
+
 
 default_message_pool.register_message("qwen.v1", "Model", Model)
 
@@ -3516,6 +3591,7 @@ class ResponseFormatJsonSchema(betterproto2.Message):
     schema_json: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
     JSON: `schema`. The JSON Schema as text: member order and numbers are kept.
+    Required.
     """
 
     strict: "bool | None" = betterproto2.field(4, betterproto2.TYPE_BOOL, optional=True)
@@ -4344,7 +4420,7 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
     - the account: TOKEN_MISSING, TOKEN_MALFORMED, CREDENTIAL_EXPIRED,
       ACCESS_DENIED, UPSTREAM_CHALLENGE, QUOTA_EXHAUSTED, RATE_LIMITED,
       TOKEN_QUOTA, BILLING, CHAT_BUSY;
-    - the upstream: every reason that begins with UPSTREAM_;
+    - the upstream: every reason that begins with UPSTREAM_, and SCHEMA_MISMATCH;
     - the server: OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
       SHUTTING_DOWN, CLIENT_DEADLINE, CLIENT_TOO_SLOW, LOOP_DETECTED, INTERNAL.
 
