@@ -12,7 +12,7 @@ from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicE
 
 from qwen_grpc.openai_json.codec import InvalidBody
 from rest_shim.cors import Cors
-from rest_shim.door import Running
+from rest_shim.door import Application, Running
 from rest_shim.errors import REASONS, HttpError, Row, bad_request, http_error
 from rest_shim.exchange import REQUEST_ID, Exchange, answer, request_id
 from rest_shim.hardening import check_head, close_after
@@ -30,7 +30,7 @@ log = logging.getLogger("rest_shim")
 
 def build(settings: ShimSettings, channel: grpc.aio.Channel) -> Sanic[Any, Any]:
     """The application over a channel, which may be real or in-process."""
-    app: Sanic[Any, Any] = Sanic(f"rest-shim-{uuid4().hex}", configure_logging=False)
+    app: Sanic[Any, Any] = Application(f"rest-shim-{uuid4().hex}", configure_logging=False)
     app.config.update(_config(settings))
     app.ctx.endpoints = endpoints()
     app.ctx.running = Running()
