@@ -46,13 +46,17 @@ async def both_streams(gateway: Running, content: str) -> AsyncIterator[Streams]
         grpc.aio.insecure_channel(gateway.target) as channel,
         httpx.AsyncClient(base_url=gateway.rest, timeout=20) as http,
     ):
-        call = aiter(Doors(channel, http).chat.StreamChat(request_of(question(content)), metadata=metadata()))
+        call = aiter(
+            Doors(channel, http, gateway.ports["grpc"]).chat.StreamChat(
+                request_of(question(content)), metadata=metadata()
+            )
+        )
         await anext(call)
         body = question(content, stream=True)
         async with http.stream("POST", COMPLETIONS, json=body, headers=bearer()) as reply:
             lines = reply.aiter_lines()
             await anext(lines)
-            yield Streams(Doors(channel, http), call, reply, lines)
+            yield Streams(Doors(channel, http, gateway.ports["grpc"]), call, reply, lines)
 
 
 def text_of(chunks: list[Any]) -> str:
@@ -92,7 +96,7 @@ async def test_on_sigterm_streams_finish_new_calls_are_refused_and_the_exit_is_c
 async def nothing_new_over_grpc(channel: grpc.aio.Channel) -> None:
     """The transport is going away, and takes no further call."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await Doors(channel, httpx.AsyncClient()).chat.CompleteChat(
+        await Doors(channel, httpx.AsyncClient(), 0).chat.CompleteChat(
             request_of(question("Too late")), metadata=metadata(), timeout=5
         )
     assert caught.value.code() == StatusCode.UNAVAILABLE
