@@ -62,16 +62,19 @@ class ChunkWriter:
         """
         extra = load_object(response.extra_json) if response.extra_json else {}
         records = [] if self._texts else [self._open(0)]
-        for delta in response.deltas:
+        deltas = response.deltas
+        # By index: protobuf's own iteration ends with an exception, which costs as much as a delta.
+        for at in range(len(deltas)):
+            delta = deltas[at]
             texts = self._texts.get(delta.index)
             if texts is None:
                 records.append(self._open(delta.index))
                 texts = self._texts[delta.index]
-            said = [(field.number, value) for field, value in delta.ListFields() if field.number not in _SILENT]
-            if len(said) == 1 and said[0][0] in texts and not extra:
-                before, after = texts[said[0][0]]
-                records += (before, _encode_text(said[0][1]), after)
-            elif said:
+            said = delta.ListFields()
+            around = texts.get(said[0][0].number) if len(said) == 1 and not extra else None
+            if around:
+                records += (around[0], _encode_text(said[0][1]), around[1])
+            elif any(field.number not in _SILENT for field, _ in said):
                 records += self._chunks(delta, extra)
         if self._last and response.HasField("usage"):
             records.append(self._record([], {"usage": RESPONSES.write(response.usage), **extra}))

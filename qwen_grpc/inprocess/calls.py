@@ -103,17 +103,6 @@ class _ManyResponses(_Call):
         return self
 
     async def __anext__(self) -> Any:
-        message = await self._next()
-        if message is EOF:
-            raise StopAsyncIteration
-        return message
-
-    async def read(self) -> Any:
-        if self._rpc.status is None:
-            self._use(iterated=False)
-        return await self._next()
-
-    async def _next(self) -> Any:
         rpc = self._rpc
         try:
             message = await rpc.responses.take()
@@ -124,7 +113,16 @@ class _ManyResponses(_Call):
             rpc.settle()
         if message is EOF:
             self._raise_if_failed()
+            raise StopAsyncIteration
         return message
+
+    async def read(self) -> Any:
+        if self._rpc.status is None:
+            self._use(iterated=False)
+        try:
+            return await self.__anext__()
+        except StopAsyncIteration:
+            return EOF
 
     def _use(self, *, iterated: bool) -> None:
         if self._iterated is None:

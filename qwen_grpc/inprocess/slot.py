@@ -90,14 +90,12 @@ class Slot:
             raise StopAsyncIteration
         return message
 
-    async def _arrival(self) -> None:
-        if self._reader is not None:
+    def _arrival(self) -> asyncio.Future[None]:
+        # A reader that was cancelled left a future that is done.
+        if self._reader is not None and not self._reader.done():
             raise grpc.aio.UsageError("another task reads this call already: one read at a time")
-        self._reader = self._loop.create_future()
-        try:
-            await self._reader
-        finally:
-            self._reader = None
+        self._reader = reader = self._loop.create_future()
+        return reader
 
 
 def _wake(sleeper: asyncio.Future[None] | None) -> None:

@@ -1,6 +1,6 @@
 """Lifts async context managers around calls of any shape."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Any, TypeAlias
 
@@ -49,12 +49,12 @@ class Around(ServerInterceptor):
         return run
 
     def _stream(self, serve: Callable[..., Any], method: str) -> Callable[..., Any]:
-        async def run(request: Any, context: Context) -> AsyncIterator[Any]:
+        async def run(request: Any, context: Context) -> None:
             call = begin(method, context, streams=True)
             async with self._scoped(call), aclosing(serve(request, context)) as messages:
                 async for message in messages:
                     call.count()
-                    yield message
+                    await context.write(message)
 
         return run
 

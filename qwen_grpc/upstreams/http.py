@@ -85,6 +85,40 @@ class Reads:
         return self._late(f"{self._name} fell silent; nothing was retried because it may still be working")
 
 
+class Events:
+    """The data of a stream's events, grouped as the reads brought them.
+
+    Only a complete event winds the clock: an upstream that trickles one for
+    ever, or sends nothing but comments, counts as silent. An iterator and not
+    a generator, because it is passed once per token.
+    """
+
+    def __init__(self, reads: Reads, first: bytes, deadline: float, idle_s: float) -> None:
+        self._reads = reads
+        self._read: bytes | None = first
+        self._deadline = deadline
+        self._idle_s = idle_s
+        self._late: type[QwenError] = UpstreamTtfbTimeout
+        self._decoder = EventDecoder()
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[bytes]:
+        read = self._read
+        if read is None:
+            # The time that the reader took for the last events is not the upstream's.
+            self._deadline, self._late = self._loop.time() + self._idle_s, UpstreamIdleTimeout
+            read = await self._reads.next(self._deadline, self._late)
+        while read:
+            if data := self._decoder.feed(read):
+                self._read = None
+                return data
+            read = await self._reads.next(self._deadline, self._late)
+        raise StopAsyncIteration
+
+
 class Origin:
     """One server that an adapter talks to: pooled connections that remember no cookies and follow no redirects.
 
@@ -165,22 +199,9 @@ class Origin:
                 raise UpstreamProtocol(f"{self.name} sent a body of more than {limit} bytes")
         return bytes(body)
 
-    async def events(self, reads: Reads, first: bytes, idle_s: float) -> AsyncIterator[list[bytes]]:
-        """The data of a stream's events, grouped as the reads brought them, from the read `first` on.
-
-        At most `idle_s` seconds lie between two events. Only a complete event
-        winds the clock: an upstream that trickles one for ever, or sends
-        nothing but comments, counts as silent.
-        """
-        decoder, loop = EventDecoder(), asyncio.get_running_loop()
-        deadline = self.soon()
-        late: type[QwenError] = UpstreamTtfbTimeout
-        read = first
-        while read:
-            if data := decoder.feed(read):
-                yield data
-                deadline, late = loop.time() + idle_s, UpstreamIdleTimeout
-            read = await reads.next(deadline, late)
+    def events(self, reads: Reads, first: bytes, idle_s: float) -> AsyncIterator[list[bytes]]:
+        """The data of a stream's events, from the read `first` on; at most `idle_s` seconds lie between two events."""
+        return Events(reads, first, self.soon(), idle_s)
 
 
 def refused_status(name: str, response: Head) -> QwenError:

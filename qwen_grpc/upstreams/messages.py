@@ -146,12 +146,14 @@ class Response(Head):
         while not self.status_code:
             if self._error is not None:
                 raise self._error
-            await self._arrival()
+            self._waiter = waiter = self._loop.create_future()
+            await waiter
 
     async def read(self) -> bytes:
         """What has arrived of the body, or `b""` at its end."""
         if not self._pieces and self._line is not None:
-            await self._arrival()
+            self._waiter = waiter = self._loop.create_future()
+            await waiter
         pieces = self._pieces
         if not pieces:
             if self._error is not None:
@@ -181,7 +183,8 @@ class Response(Head):
         """Takes a piece of the body; says whether there is room for more."""
         self._pieces.append(piece)
         self._held += len(piece)
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         return self._held <= HIGH_WATER
 
     def end(self, error: Exception | None = None) -> None:
@@ -191,15 +194,8 @@ class Response(Head):
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
-    async def _arrival(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
     def _wake(self) -> None:
-        waiter = self._waiter
+        waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 

@@ -27,13 +27,14 @@ class EventDecoder:
         Comments and events without data give nothing. Raises
         `UpstreamProtocol` when an event or the stream is too large.
         """
+        if _is_one_line(read) and not self._rest and self._start is None and not self._after_cr:
+            self._count(read)
+            return [read[6:-2]]
         blocks = self._blocks(self._lines_ended_by_lf(read))
         return [data for block in blocks if (data := _data(block))]
 
     def _lines_ended_by_lf(self, read: bytes) -> bytes:
-        self._seen += len(read)
-        if self._seen > MAX_STREAM_BYTES:
-            raise UpstreamProtocol(f"the upstream's stream is longer than {MAX_STREAM_BYTES >> 20} MiB")
+        self._count(read)
         if self._start is not None:
             read = self._without_bom(self._start + read)
         if self._after_cr and read:
@@ -42,6 +43,11 @@ class EventDecoder:
             self._after_cr = read.endswith(b"\r")
             return read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return read
+
+    def _count(self, read: bytes) -> None:
+        self._seen += len(read)
+        if self._seen > MAX_STREAM_BYTES:
+            raise UpstreamProtocol(f"the upstream's stream is longer than {MAX_STREAM_BYTES >> 20} MiB")
 
     def _without_bom(self, read: bytes) -> bytes:
         if _BOM.startswith(read) and read != _BOM:
@@ -66,6 +72,18 @@ class EventDecoder:
     def _check(self, event: bytes | bytearray) -> None:
         if len(event) > MAX_EVENT_BYTES:
             raise UpstreamProtocol(f"the upstream sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
+
+
+def _is_one_line(read: bytes) -> bool:
+    """Whether a read is one event of one line, as nearly every read of a stream is; it needs no further care."""
+    end = len(read) - 2
+    return (
+        6 < end < MAX_EVENT_BYTES
+        and read.startswith(b"data: ")
+        and read.find(b"\n") == end
+        and read.endswith(b"\n\n")
+        and read.find(b"\r") < 0
+    )
 
 
 def _data(block: bytes) -> bytes:

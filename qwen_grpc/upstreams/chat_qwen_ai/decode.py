@@ -152,8 +152,10 @@ class Answer:
 
     def _report(self, phase: str, delta: Delta, message: StreamChatResponse) -> None:
         """Text of a phase whose `finished` is not the end, and the references of a report."""
-        self._flush_notes(message)
-        self._learn(delta)
+        if self._notes.thoughts:
+            self._flush_notes(message)
+        if delta.extra:
+            self._learn(delta)
         if delta.content and (text := self.text.take(delta.content)):
             self._delta(phase, message).content = text
 

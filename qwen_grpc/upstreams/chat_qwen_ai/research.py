@@ -12,13 +12,13 @@ class Notes:
     """The plan, the thoughts and the finished steps of a research, as one text in the order in which they came."""
 
     def __init__(self) -> None:
-        self._thoughts: dict[str, Text] = {}
+        self.thoughts: dict[str, Text] = {}
         self._done: set[tuple[int | None, str | None]] = set()
         self._last = ""
 
     def think(self, phase: str, content: str) -> str:
         """What a thought of that phase says anew."""
-        return self._apart(phase, self._thoughts.setdefault(phase, Text()).take(content))
+        return self._apart(phase, self.thoughts.setdefault(phase, Text()).take(content))
 
     def search(self, phase: str, extra: Raw) -> str:
         """A line for each step that has finished since; events repeat all steps."""
@@ -32,7 +32,7 @@ class Notes:
 
     def rest(self) -> str:
         """What is still held back when a thought ends."""
-        return "".join(thought.rest() for thought in self._thoughts.values())
+        return "".join(thought.rest() for thought in self.thoughts.values())
 
     def _apart(self, phase: str, text: str, *, joint: str = "") -> str:
         if not text:

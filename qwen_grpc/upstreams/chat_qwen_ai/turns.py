@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
 from qwen_grpc.calls import tenant
@@ -40,6 +40,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.long_text import fitted
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.site import Opened, Site
+from qwen_grpc.upstreams.chat_qwen_ai.telling import Telling
 from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
 from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
 from qwen_grpc.v1.chat_pb2 import (
@@ -125,10 +126,10 @@ class Turns:
         await self._find_place(errand, request)
         try:
             async with AsyncExitStack() as stack:
-                errand.opened = await self._accepted(stack, errand)
-                async with aclosing(self._told(errand, errand.opened)) as answer:
-                    async for message in answer:
-                        yield message
+                opened = errand.opened = await self._accepted(stack, errand)
+                async for message in self._told(errand, opened):
+                    yield message
+                await self._drain(opened)
         finally:
             self._settle(errand)
 
@@ -205,30 +206,13 @@ class Turns:
 
     # -- answering ------------------------------------------------------------------------------------------------
 
-    async def _told(self, errand: Errand, opened: Opened) -> AsyncGenerator[StreamChatResponse, None]:
-        answer, message = opened.answer, opened.message
-        message.start.CopyFrom(self._start(errand))
-        while not answer.finished:
-            if message.deltas:
-                yield message
-            message = StreamChatResponse()
-            try:
-                data = await anext(opened.events, None)
-                if data is None:
-                    raise answer.broken()
-                answer.decode(data, message)
-            except QwenError as error:
-                # What came before the failure is delivered first; to ask again would pay twice.
-                error.facts["partial"] = "true"
-                answer.flush(message)
-                if message.deltas:
-                    yield message
-                raise
-        await self._look_up_citations(errand, opened)
-        answer.end(message)
-        yield message
+    def _told(self, errand: Errand, opened: Opened) -> Telling:
+        opened.message.start.CopyFrom(self._start(errand))
+        return Telling(opened, lambda: self._look_up_citations(errand, opened))
+
+    async def _drain(self, opened: Opened) -> None:
+        """Usually the body ends right after the answer; reading on lets the connection serve again."""
         with suppress(QwenError):
-            # Usually the body ends right here; reading on lets the connection serve again.
             await opened.reads.next(asyncio.get_running_loop().time() + DRAIN_S, UpstreamIdleTimeout)
 
     def _start(self, errand: Errand) -> StreamStart:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +25,22 @@ UNARY = ("unary_unary", "stream_unary")
 STREAMS = ("unary_stream", "stream_stream")
 EVERY = pytest.mark.parametrize("shape", HANDLERS)
 METHOD = "/qwen.v1.ChatService/Any"
+
+
+class Wire:
+    """The context of a call: takes messages, or holds the first one for ever."""
+
+    def __init__(self, *, stalls: bool = False) -> None:
+        self.sent: list[str] = []
+        self._stalls = stalls
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("x-request-id", "r1"),)
+
+    async def write(self, message: str) -> None:
+        self.sent.append(message)
+        if self._stalls:
+            await asyncio.Event().wait()
 
 
 class Witness:
@@ -74,8 +90,9 @@ class Witness:
 
     async def run(self, shape: str) -> list[str]:
         run = getattr(await self.lifted(shape), shape)
-        found = run("it", SimpleNamespace(invocation_metadata=lambda: (("x-request-id", "r1"),)))
-        return [await found] if shape in UNARY else [message async for message in found]
+        wire = Wire()
+        answer = await run("it", wire)
+        return [answer] if shape in UNARY else wire.sent
 
 
 def _answering(handler: object) -> Callable[..., Any]:
@@ -144,16 +161,19 @@ async def test_a_cancelled_call_passes_through_all_scopes(shape: str) -> None:
 @pytest.mark.parametrize("shape", STREAMS)
 async def test_a_stream_that_is_left_ends_the_service_first(shape: str) -> None:
     witness = Witness()
-    handler = await witness.lifted(shape)
-    stream = getattr(handler, shape)("it", SimpleNamespace(invocation_metadata=lambda: ()))
-    async with aclosing(stream):
-        assert await anext(stream) == "one"
+    wire = Wire(stalls=True)
+    task = asyncio.create_task(getattr(await witness.lifted(shape), shape)("it", wire))
+    await turns()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert wire.sent == ["one"]
     assert witness.seen == [
         "outer enters",
         "inner enters",
         "service ends",
-        "inner sees GeneratorExit",
-        "outer sees GeneratorExit",
+        "inner sees CancelledError",
+        "outer sees CancelledError",
     ]
 
 
