@@ -21,6 +21,7 @@ from qwen_grpc.typed.qwen.v1 import (
     FilesServiceStub,
     ImagesServiceStub,
     ModelsServiceStub,
+    ResponsesServiceStub,
     TokensServiceStub,
     UploadHeader,
     VideosServiceStub,
@@ -39,6 +40,7 @@ class Methods(
     FilesServiceStub,
     ImagesServiceStub,
     ModelsServiceStub,
+    ResponsesServiceStub,
     TokensServiceStub,
     VideosServiceStub,
 ):

@@ -7,8 +7,6 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as details_pb2
 from grpc_status import rpc_status
-from grpclib.const import Status
-from grpclib.exceptions import GRPCError
 
 KINDS: tuple[type[Message], ...] = (
     details_pb2.ErrorInfo,
@@ -25,15 +23,6 @@ async def failure(call: Awaitable[Any]) -> grpc.aio.AioRpcError:
         await call
     except grpc.aio.AioRpcError as error:
         return error
-    raise AssertionError("the call did not fail")
-
-
-async def typed_failure(work: Awaitable[Any]) -> tuple[Status, str | None]:
-    """Code and message of a call by the typed client that fails."""
-    try:
-        await work
-    except GRPCError as error:
-        return error.status, error.message
     raise AssertionError("the call did not fail")
 
 

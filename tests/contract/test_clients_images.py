@@ -7,20 +7,18 @@ from typing import Any
 
 import httpx
 import pytest
-from grpclib.client import Channel
-from grpclib.const import Status
-from grpclib.exceptions import GRPCError
 from openai import BadRequestError
 from openai_parts import asking, client_of, completions
-from support import House, bearer
+from support import House
+from typed_calls import client_to, failure
 
+from qwen_grpc.client import RequestRefused
 from qwen_grpc.simulator.renderings import picture
 from qwen_grpc.typed.qwen.v1 import (
     EditImagesRequest,
     GenerateImagesRequest,
     ImageFormat,
     ImageOptions,
-    ImagesServiceStub,
     Media,
 )
 
@@ -108,23 +106,21 @@ async def test_the_openai_package_finds_the_picture_of_a_chat(house: House) -> N
 @pytest.mark.asyncio
 async def test_the_typed_client_generates_and_edits(house: House) -> None:
     options = ImageOptions(size="3:4", format=ImageFormat.DATA)
-    async with Channel("127.0.0.1", house.gateway.grpc_port) as channel:
-        images = ImagesServiceStub(channel, metadata=bearer())
-        made = await images.generate_images(GenerateImagesRequest(prompt="a fox", options=options))
+    async with client_to(house) as qwen:
+        made = await qwen.generate_images(GenerateImagesRequest(prompt="a fox", options=options))
         (first,) = made.images
         given = Media(data=first.data, mime_type=first.mime_type, filename="fox.png")
-        changed = await images.edit_images(EditImagesRequest(prompt="make it blue", images=[given]))
+        changed = await qwen.edit_images(EditImagesRequest(prompt="make it blue", images=[given]))
     assert ((first.data or b"")[:8], first.mime_type, first.url) == (SIGNATURE, "image/png", None)
     assert [(await content_at(image.url or ""))[:8] for image in changed.images] == [SIGNATURE]
 
 
 @pytest.mark.asyncio
 async def test_the_typed_client_learns_why(house: House) -> None:
-    async with Channel("127.0.0.1", house.gateway.grpc_port) as channel:
-        images = ImagesServiceStub(channel, metadata=bearer())
-        with pytest.raises(GRPCError) as failure:
-            await images.generate_images(GenerateImagesRequest(prompt="a fox", options=ImageOptions(n=5)))
-    assert (failure.value.status, failure.value.message) == (
-        Status.UNIMPLEMENTED,
+    async with client_to(house) as qwen:
+        error = await failure(qwen.generate_images(GenerateImagesRequest(prompt="a fox", options=ImageOptions(n=5))))
+    assert (type(error), error.reason, error.message) == (
+        RequestRefused,
+        "UNSUPPORTED",
         "n is 5: at most 4 images are made in one call with qwen3.7-plus",
     )

@@ -6,18 +6,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from both_doors import Doors, open_doors
-from grpclib.client import Channel
-from grpclib.const import Status
-from grpclib.exceptions import GRPCError
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
-from support import bearer, session
+from support import session
+from typed_calls import failure
 from vectors_upstream import EMBEDDER, TALKER, THIRD, Vectors
 
+from qwen_grpc.client import RequestRefused, connect
 from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import pack
 from qwen_grpc.simulator import running
 from qwen_grpc.simulator.dashscope.embeddings import vector
-from qwen_grpc.typed.qwen.v1 import CreateEmbeddingsRequest, EmbeddingsServiceStub
+from qwen_grpc.typed.qwen.v1 import CreateEmbeddingsRequest
 from qwen_grpc.upstreams.dashscope.adapter import DashScope
 
 WANTED = [[3.0, THIRD], [5.0, THIRD]]
@@ -63,14 +62,12 @@ async def test_the_openai_package_is_told_what_is_wrong(client: AsyncOpenAI) -> 
 
 @pytest.mark.asyncio
 async def test_the_typed_client_gets_vectors(doors: Doors) -> None:
-    async with Channel("127.0.0.1", doors.grpc_port) as channel:
-        stub = EmbeddingsServiceStub(channel, metadata=bearer())
+    async with connect(f"127.0.0.1:{doors.grpc_port}", pack(session())) as qwen:
         request = CreateEmbeddingsRequest(model=EMBEDDER, input=["one", "three"], dimensions=2)
-        made = await stub.create_embeddings(request)
-        with pytest.raises(GRPCError) as talker:
-            await stub.create_embeddings(CreateEmbeddingsRequest(model=TALKER, input=["a"]))
+        made = await qwen.create_embeddings(request)
+        talker = await failure(qwen.create_embeddings(CreateEmbeddingsRequest(model=TALKER, input=["a"])))
     assert [embedding.values for embedding in made.embeddings] == [pytest.approx(vector, rel=1e-7) for vector in WANTED]
-    assert talker.value.status is Status.NOT_FOUND
+    assert (type(talker), talker.reason) == (RequestRefused, "MODEL_NOT_FOUND")
 
 
 @pytest.mark.asyncio
