@@ -108,7 +108,8 @@ class Text:
         """Adds the text to the answer as a message."""
         choice.message.content = "".join(self._said)
         choice.message.annotations.extend(self._notes)
-        choice.logprobs.content.extend(self._tokens)
+        if self._tokens:
+            choice.logprobs.content.extend(self._tokens)
 
     def close(self) -> None:
         """Tells the part as a whole."""

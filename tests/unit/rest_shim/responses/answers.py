@@ -24,7 +24,7 @@ from qwen_grpc.v1.chat_pb2 import (
 )
 from qwen_grpc.v1.common_pb2 import Usage
 from rest_shim.responses.echo import echo_of
-from rest_shim.responses.events import EventWriter
+from rest_shim.responses.events import EventWriter, Last
 from rest_shim.responses.write import Head
 
 START = StreamStart(id="chatcmpl-1", created=1795339336, model="qwen3-max")
@@ -48,10 +48,11 @@ def head(*, summary: str | None = None) -> Head:
     return Head("resp_0a", START.created, START.model, echo_of({"reasoning": {"summary": summary}}, store=False))
 
 
-def writer_of(one: Head) -> EventWriter:
-    async def last(_: Head, __: CompleteChatResponse, whole: JsonObject) -> JsonObject:
-        return whole
+async def _as_it_is(_: Head, __: CompleteChatResponse, whole: JsonObject) -> JsonObject:
+    return whole
 
+
+def writer_of(one: Head, last: Last = _as_it_is) -> EventWriter:
     return EventWriter(one, START, last)
 
 
