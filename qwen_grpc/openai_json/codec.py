@@ -22,7 +22,8 @@ class Codec:
 
     A message type is compiled from its descriptor when it is first met.
     `always` says what is written of an object even if the message has nothing
-    for it, by message name.
+    for it, by message name. `suffix` tells the described objects of
+    requests from those of answers.
 
     The law, for any JSON object `x` and a message type with `extra_json`:
     `write(read(type, x))` equals `x`, and `1` may become `1.0`. Where `always`
@@ -32,8 +33,9 @@ class Codec:
     Applied again, reading and writing change nothing at all.
     """
 
-    def __init__(self, always: Mapping[str, Always]) -> None:
+    def __init__(self, always: Mapping[str, Always], suffix: str = "") -> None:
         self._always = always
+        self._suffix = suffix
         self._shapes: dict[str, Shape] = {}
 
     def read(self, message_type: type[AnyMessage], value: JsonObject) -> AnyMessage:
@@ -69,6 +71,14 @@ class Codec:
         """
         self._shape_of(message_type).check(value, "")
 
+    def schema(self, message_type: type[Message]) -> JsonObject:
+        """The JSON Schema of a message's JSON form: a reference to one of `schemas`."""
+        return self._shape_of(message_type).told()
+
+    def schemas(self) -> dict[str, JsonObject]:
+        """The schemas of all objects that were met, by name."""
+        return {shape.name: shape.schema() for shape in self._shapes.values()}
+
     def _shape_of(self, message_type: type[Message]) -> Shape:
         descriptor: Any = message_type.DESCRIPTOR  # its stub names two classes
         return self._shape(descriptor)
@@ -82,7 +92,10 @@ class Codec:
 
     def _plain(self, descriptor: Descriptor, name: str) -> Shape:
         shape = Shape(
-            always=self._always.get(name, nothing), needs=overrides.NEEDS.get(name, ()), extra=_has_extra(descriptor)
+            always=self._always.get(name, nothing),
+            needs=overrides.NEEDS.get(name, ()),
+            extra=_has_extra(descriptor),
+            name=self._described(name),
         )
         for field in descriptor.fields:
             if field.name not in ("extra_json", "raw_json"):
@@ -93,12 +106,15 @@ class Codec:
 
     def _variant(self, descriptor: Descriptor, name: str) -> Shape:
         oneof, types = overrides.VARIANTS[name]
-        variant = Variant(oneof, extra=_has_extra(descriptor))
+        variant = Variant(oneof, extra=_has_extra(descriptor), name=self._described(name))
         variant.add(descriptor.fields_by_name["raw_json"].number, Field({}, raw))
         for word, attribute in types.items():
             field = descriptor.fields_by_name[attribute]
             variant.add_type(word, field.number, self._field(field, name, word))
         return variant
+
+    def _described(self, name: str) -> str:
+        return name if name.endswith("Request") else name + self._suffix
 
     def _field(self, field: FieldDescriptor, message_name: str, name: str = "") -> Field:
         rule = overrides.FIELDS.get(f"{message_name}.{field.name}")
@@ -110,7 +126,7 @@ def _has_extra(descriptor: Descriptor) -> bool:
 
 
 # Requests are what clients send: written back exactly as they came.
-REQUESTS = Codec({})
+REQUESTS = Codec({}, "Asked")
 
 # Answers have what OpenAI's clients cannot do without, such as `logprobs: null`.
 RESPONSES = Codec(overrides.ALWAYS)

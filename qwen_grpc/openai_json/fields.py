@@ -53,7 +53,10 @@ def scalar(field: FieldDescriptor, name: str, kind: Kind) -> Field:
         if shown is not None:
             out[name] = shown
 
-    return Field({name: Member(_alone(field, read), lambda value, path: check_optional(kind, value, path))}, write)
+    member = Member(
+        _alone(field, read), lambda value, path: check_optional(kind, value, path), lambda: dict(kind.schema)
+    )
+    return Field({name: member}, write)
 
 
 def repeated_scalar(field: FieldDescriptor, name: str, kind: Kind) -> Field:
@@ -78,7 +81,7 @@ def repeated_scalar(field: FieldDescriptor, name: str, kind: Kind) -> Field:
         values = getattr(message, attribute)
         out[name] = [kind.show(value) for value in values] if kind.show else list(values)
 
-    return Field({name: Member(read, check)}, write)
+    return Field({name: Member(read, check, lambda: {"type": "array", "items": dict(kind.schema)})}, write)
 
 
 def one_or_more(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
@@ -96,7 +99,7 @@ def one_or_more(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
         if type(value) is list:
             as_list.check(value, path)
 
-    return Field({name: Member(read, check)}, usual.write)
+    return Field({name: Member(read, check, lambda: {"anyOf": [{"type": "string"}, as_list.schema()]})}, usual.write)
 
 
 def mapping(field: FieldDescriptor, name: str) -> Field:
@@ -123,7 +126,8 @@ def mapping(field: FieldDescriptor, name: str) -> Field:
         show = kind.show or (lambda item: item)
         out[name] = {key: show(item) for key, item in getattr(message, attribute).items()}
 
-    return Field({name: Member(read, check)}, write)
+    told = {"type": "object", "additionalProperties": dict(kind.schema)}
+    return Field({name: Member(read, check, lambda: told)}, write)
 
 
 def timestamp(field: FieldDescriptor, name: str) -> Field:
@@ -140,7 +144,8 @@ def timestamp(field: FieldDescriptor, name: str) -> Field:
     def write(message: Any, out: JsonObject, _: JsonObject) -> None:
         out[name] = getattr(message, attribute).seconds
 
-    return Field({name: Member(read, lambda value, path: check_optional(INT64, value, path))}, write)
+    member = Member(read, lambda value, path: check_optional(INT64, value, path), lambda: dict(INT64.schema))
+    return Field({name: member}, write)
 
 
 def nested(field: FieldDescriptor, name: str, shape: Shape) -> Field:
@@ -157,7 +162,7 @@ def nested(field: FieldDescriptor, name: str, shape: Shape) -> Field:
     def write(message: Any, out: JsonObject, _: JsonObject) -> None:
         out[name] = shape.write(getattr(message, attribute))
 
-    return Field({name: Member(_alone(field, read), checked(shape))}, write)
+    return Field({name: Member(_alone(field, read), checked(shape), shape.told)}, write)
 
 
 def repeated(field: FieldDescriptor, name: str, shape: Shape) -> Field:
@@ -179,7 +184,7 @@ def repeated(field: FieldDescriptor, name: str, shape: Shape) -> Field:
     def write(message: Any, out: JsonObject, _: JsonObject) -> None:
         out[name] = [shape.write(child) for child in getattr(message, attribute)]
 
-    return Field({name: Member(read, check)}, write)
+    return Field({name: Member(read, check, lambda: {"type": "array", "items": shape.told()})}, write)
 
 
 def fields_of(field: FieldDescriptor) -> Mapping[str, FieldDescriptor]:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
@@ -25,17 +25,23 @@ class InvalidBody(Exception):  # noqa: N818 (named for what it says, as all erro
         self.code = code
 
 
+# The JSON Schema of any value.
+ANYTHING: Mapping[str, Any] = {}
+
+
 class Kind(NamedTuple):
     """A type of JSON value.
 
     `take` gives the value of the field that says exactly the same. It raises
     `TypeError` for a value of another type and `ValueError` for one of the
-    right type that no field can hold exactly. `show` is its inverse.
+    right type that no field can hold exactly. `show` is its inverse. `schema`
+    is JSON Schema.
     """
 
     expected: str
     take: Callable[[Any], Any]
     show: Callable[[Any], Any] | None = None
+    schema: Mapping[str, Any] = ANYTHING
 
 
 def wrong_type(value: Any, path: str, expected: str) -> InvalidBody:
@@ -96,7 +102,7 @@ def word_kind(words: dict[str, Any]) -> Kind:
             raise ValueError(f"expected one of {choices}")
         return words[value]
 
-    return Kind("a string", take, shown.get)
+    return Kind("a string", take, shown.get, {"enum": list(words)})
 
 
 def _take(wanted: type) -> Callable[[Any], Any]:
@@ -160,20 +166,23 @@ def _take_object(value: Any) -> str:
     return dump(value).decode()
 
 
-STRING = Kind("a string", _take(str))
-BOOLEAN = Kind("a boolean", _take(bool))
-INT64 = Kind("an integer", _take_integer(64))
-BYTE_LIST = Kind("an array of integers", _take_byte_list, list)
-OBJECT = Kind("an object", _take(dict))
-OBJECT_TEXT = Kind("an object", _take_object, load)
+_INTEGER = {"type": "integer"}
+_BASE64 = {"type": "string", "contentEncoding": "base64"}
+
+STRING = Kind("a string", _take(str), schema={"type": "string"})
+BOOLEAN = Kind("a boolean", _take(bool), schema={"type": "boolean"})
+INT64 = Kind("an integer", _take_integer(64), schema=_INTEGER)
+BYTE_LIST = Kind("an array of integers", _take_byte_list, list, {"type": "array", "items": _INTEGER})
+OBJECT = Kind("an object", _take(dict), schema={"type": "object"})
+OBJECT_TEXT = Kind("an object", _take_object, load, {"type": "object"})
 
 _KINDS = {
     FieldDescriptor.TYPE_STRING: STRING,
     FieldDescriptor.TYPE_BOOL: BOOLEAN,
-    FieldDescriptor.TYPE_INT32: Kind("an integer", _take_integer(32)),
+    FieldDescriptor.TYPE_INT32: Kind("an integer", _take_integer(32), schema=_INTEGER),
     FieldDescriptor.TYPE_INT64: INT64,
-    FieldDescriptor.TYPE_DOUBLE: Kind("a number", _take_number),
-    FieldDescriptor.TYPE_BYTES: Kind("a base64 string", _take_base64, base64_text),
+    FieldDescriptor.TYPE_DOUBLE: Kind("a number", _take_number, schema={"type": "number"}),
+    FieldDescriptor.TYPE_BYTES: Kind("a base64 string", _take_base64, base64_text, _BASE64),
 }
 _TYPE_WORDS = {
     str: "a string",

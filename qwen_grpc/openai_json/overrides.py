@@ -29,7 +29,7 @@ def include_usage(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
     def write(message: Any, out: JsonObject, _: JsonObject) -> None:
         out["stream_options"] = shape.write(message)
 
-    return Field({"stream_options": Member(read, checked(shape))}, write)
+    return Field({"stream_options": Member(read, checked(shape), shape.told)}, write)
 
 
 def tool_choice(field: FieldDescriptor, _: ShapeOf) -> Field:
@@ -55,7 +55,8 @@ def tool_choice(field: FieldDescriptor, _: ShapeOf) -> Field:
             check_needed(value, "function", f"{path}.function")
             checked(function)(value["function"], f"{path}.function")
 
-    return Field({"tool_choice": Member(read, check)}, partial(_write_choice, words))
+    told = {"anyOf": [dict(words.schema), {"type": "object"}]}
+    return Field({"tool_choice": Member(read, check, lambda: told)}, partial(_write_choice, words))
 
 
 def thinking(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
@@ -66,7 +67,8 @@ def thinking(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
     effort = default_field(inner["effort"], shape_of, "reasoning_effort")
     switch, limit = enabled.members["enable_thinking"], budget.members["thinking_budget"]
     words = scalar(inner["enabled"], "type", word_kind({"enabled": True, "disabled": False})).members["type"]
-    word = Member(words.read, lambda value, path: check_optional(STRING, value, path))  # newer words leave it open
+    # Newer words leave it open.
+    word = Member(words.read, lambda value, path: check_optional(STRING, value, path), lambda: dict(STRING.schema))
     aliases = {
         "chat_template_kwargs": inside({"enable_thinking": switch, "thinking_budget": limit}),
         "reasoning": inside({"effort": effort.members["reasoning_effort"], "enabled": switch, "max_tokens": limit}),
@@ -86,7 +88,7 @@ def search(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
             message.enabled = True
         return False
 
-    alias = Member(read, lambda value, path: check_optional(OBJECT, value, path))
+    alias = Member(read, lambda value, path: check_optional(OBJECT, value, path), lambda: dict(OBJECT.schema))
     return spellings(field, {"enabled": enabled, "options_json": options}, {"web_search_options": alias})
 
 
@@ -104,7 +106,10 @@ def inside(members: Mapping[str, Member]) -> Member:
         for name in members.keys() & (value or {}).keys():
             members[name].check(value[name], f"{path}.{name}")
 
-    return Member(read, check)
+    def schema() -> JsonObject:
+        return {"type": "object", "properties": {name: member.schema() for name, member in members.items()}}
+
+    return Member(read, check, schema)
 
 
 def spellings(field: FieldDescriptor, canonical: Mapping[str, Field], aliases: Mapping[str, Member]) -> Field:
@@ -131,7 +136,8 @@ def spellings(field: FieldDescriptor, canonical: Mapping[str, Field], aliases: M
             for one, _ in options.ListFields():
                 canonical[one.name].write(options, out, extra)
 
-    return Field({name: Member(_leave, member.check) for name, member in group.items()}, write, adopt)
+    left = {name: Member(_leave, member.check, member.schema) for name, member in group.items()}
+    return Field(left, write, adopt)
 
 
 def _leave(_: Any, __: Any) -> bool:

@@ -8,9 +8,11 @@ from google.protobuf.descriptor import FieldDescriptor
 from qwen_grpc.openai_json.fields import checked, default_field, fields_of, nested, repeated, scalar
 from qwen_grpc.openai_json.jsontext import JsonObject
 from qwen_grpc.openai_json.kinds import BYTE_LIST, STRING, base64_text, check_kind, exact_base64, wrong_type
-from qwen_grpc.openai_json.shapes import Always, Field, Member, Shape, ShapeOf, check_optional, nothing
+from qwen_grpc.openai_json.shapes import Always, Field, Member, Schema, Shape, ShapeOf, check_optional, nothing
 
 FieldRule = Callable[[FieldDescriptor, ShapeOf], Field]
+
+_TEXT = dict(STRING.schema)
 
 
 def renamed(name: str) -> FieldRule:
@@ -33,7 +35,7 @@ def content(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
         elif value is not None and type(value) is not str:
             raise wrong_type(value, path, "a string or an array of parts")
 
-    return Field({"content": Member(read, check)}, text.write)
+    return Field({"content": Member(read, check, either(as_text, as_parts))}, text.write)
 
 
 def parts(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
@@ -83,7 +85,7 @@ def inline(name: str, held: Sequence[str], always: Always = nothing) -> FieldRul
         def write(message: Any, out: JsonObject, _: JsonObject) -> None:
             out[name] = shape.write(message)
 
-        return Field({name: Member(read, checked(shape))}, write)
+        return Field({name: Member(read, checked(shape), shape.told)}, write)
 
     return rule
 
@@ -128,8 +130,9 @@ def video(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
             fps.write(message.video, out, extra)
 
     rate = fps.members["fps"]
-    beside = Member(lambda message, value: rate.read(message.video, value), rate.check)
-    return Field({**address.members, "video": Member(_read_video, _check_video), "fps": beside}, write)
+    beside = Member(lambda message, value: rate.read(message.video, value), rate.check, rate.schema)
+    frames = Member(_read_video, _check_video, lambda: {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]})
+    return Field({**address.members, "video": frames, "fps": beside}, write)
 
 
 def token_bytes(field: FieldDescriptor, _: ShapeOf) -> Field:
@@ -145,6 +148,11 @@ def top_logprobs(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
     shape.add(token["logprob"].number, default_field(token["logprob"], shape_of))
     shape.add(token["utf8"].number, token_bytes(token["utf8"], shape_of))
     return repeated(field, "top_logprobs", shape)
+
+
+def either(*members: Member) -> Schema:
+    """The schema of a member that is one of these."""
+    return lambda: {"anyOf": [member.schema() for member in members]}
 
 
 def sibling(field: FieldDescriptor, name: str) -> FieldDescriptor:
@@ -177,7 +185,7 @@ def media_text(
         else:
             out[name] = show(media)
 
-    return Field({name: Member(read, lambda value, path: check_optional(STRING, value, path))}, write)
+    return Field({name: Member(read, lambda value, path: check_optional(STRING, value, path), lambda: _TEXT)}, write)
 
 
 def put_url(media: Any, text: str) -> None:

@@ -10,6 +10,9 @@ from qwen_grpc.openai_json.jsontext import JsonObject
 from qwen_grpc.openai_json.kinds import InvalidBody, wrong_type
 from qwen_grpc.openai_json.shapes import Field, Member, Shape, ShapeOf
 
+# As base64 only where a request asks for it.
+_VECTOR = {"anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string", "contentEncoding": "base64"}]}
+
 
 def texts(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
     """A text or a list of them; lists of tokens are refused."""
@@ -22,7 +25,7 @@ def texts(field: FieldDescriptor, shape_of: ShapeOf) -> Field:
             raise InvalidBody(path, f"{text} Send the texts.", "invalid_type")
         member.check(value, path)
 
-    return Field({field.name: Member(member.read, check)}, usual.write)
+    return Field({field.name: Member(member.read, check, member.schema)}, usual.write)
 
 
 def vector(field: FieldDescriptor, _: ShapeOf) -> Field:
@@ -42,7 +45,7 @@ def vector(field: FieldDescriptor, _: ShapeOf) -> Field:
     def write(message: Any, out: JsonObject, _: JsonObject) -> None:
         out["embedding"] = list(getattr(message, attribute))
 
-    return Field({"embedding": Member(read, check)}, write)
+    return Field({"embedding": Member(read, check, lambda: dict(_VECTOR))}, write)
 
 
 def usage(field: FieldDescriptor, shape_of: ShapeOf) -> Field:

@@ -40,7 +40,7 @@ def status(_: FieldDescriptor, __: ShapeOf) -> Field:
     def write(message: Any, out: JsonObject, _: JsonObject) -> None:
         out["status"] = STATUSES.get(message.state, "queued")
 
-    return Field({"status": Member(read, check)}, write)
+    return Field({"status": Member(read, check, lambda: {"enum": list(_STATES)})}, write)
 
 
 def seconds(_: FieldDescriptor, __: ShapeOf) -> Field:
@@ -62,7 +62,7 @@ def seconds(_: FieldDescriptor, __: ShapeOf) -> Field:
     def write(message: Any, out: JsonObject, _: JsonObject) -> None:
         out["seconds"] = shown_seconds(message.seconds)
 
-    return Field({"seconds": Member(read, check)}, write)
+    return Field({"seconds": Member(read, check, lambda: {"type": ["string", "number"]})}, write)
 
 
 def _is_number(value: Any) -> bool:

@@ -19,18 +19,28 @@ from google.protobuf.descriptor import Descriptor
 from qwen_grpc.openai_json.jsontext import JsonObject, dump, load_object
 from qwen_grpc.openai_json.kinds import InvalidBody, Kind, check_kind, wrong_type
 
+# Where the schemas of shapes with a name are found.
+COMPONENTS = "#/components/schemas/"
+
 Reader = Callable[[Any, Any], bool]
 Check = Callable[[Any, str], None]
 Writer = Callable[[Any, JsonObject, JsonObject], None]
 Adopt = Callable[[Any, JsonObject], None]
 Always = Callable[[], JsonObject]
+Schema = Callable[[], JsonObject]
+
+
+def anything() -> JsonObject:
+    """The JSON Schema of a value that may be anything."""
+    return {}
 
 
 class Member(NamedTuple):
-    """One JSON member: how it is read into a message, and what it may be."""
+    """One JSON member: how it is read into a message, and what it may be, once to check and once to tell."""
 
     read: Reader
     check: Check
+    schema: Schema = anything
 
 
 class Field(NamedTuple):
@@ -56,16 +66,21 @@ class Shape:
 
     `always` makes the members that are written even if the message does not
     have them, such as OpenAI's required nulls; `needs` names the members that
-    `check` misses when they are absent.
+    `check` misses when they are absent. A shape with a name is described once,
+    under that name.
     """
 
-    def __init__(self, *, always: Always = nothing, needs: Iterable[str] = (), extra: bool = False) -> None:
+    def __init__(
+        self, *, always: Always = nothing, needs: Iterable[str] = (), extra: bool = False, name: str = ""
+    ) -> None:
+        self.name = name
         self._always = always
         self._given = always()
         self._needs = tuple(needs)
         self._extra = extra
         self._readers: dict[str, Reader] = {}
         self._checks: dict[str, Check] = {}
+        self._schemas: dict[str, Schema] = {}
         self._writers: dict[int, Writer] = {}
         self._adopts: list[Adopt] = []
 
@@ -74,6 +89,7 @@ class Shape:
         for name, member in field.members.items():
             self._readers[name] = member.read
             self._checks[name] = member.check
+            self._schemas[name] = member.schema
         self._writers[number] = field.write
         if field.adopt:
             self._adopts.append(field.adopt)
@@ -81,6 +97,7 @@ class Shape:
     def notice(self, name: str, kind: Kind) -> None:
         """Has a member checked that no field holds."""
         self._checks[name] = lambda value, path: check_optional(kind, value, path)
+        self._schemas[name] = lambda: dict(kind.schema)
 
     def fill(self, message: Any, value: JsonObject) -> bool:
         """Reads the object into the message; False if the caller has to keep the object too."""
@@ -116,6 +133,27 @@ class Shape:
             if item == [] and name in self._needs:
                 raise _empty(member_path(path, name))
 
+    def schema(self) -> JsonObject:
+        """The JSON Schema of the object.
+
+        Where something is always written, that is what answers have. What
+        else is there may be null.
+        """
+        required = list(self._given or self._needs)
+        members = {name: self._member(name, told()) for name, told in self._schemas.items()}
+        fixed = {name: {"const": value} for name, value in self._given.items() if name not in members}
+        return {"type": "object", "properties": {**fixed, **members}, **({"required": required} if required else {})}
+
+    def told(self) -> JsonObject:
+        """The schema where the object stands in another one."""
+        return {"$ref": f"{COMPONENTS}{self.name}"} if self.name else self.schema()
+
+    def _member(self, name: str, schema: JsonObject) -> JsonObject:
+        never_null = self._given[name] is not None if name in self._given else name in self._needs
+        if never_null or not schema:
+            return schema
+        return {"anyOf": [*(schema["anyOf"] if set(schema) == {"anyOf"} else [schema]), {"type": "null"}]}
+
     def unread(self, value: JsonObject) -> str:
         """The member to blame when `fill` left something, for error texts."""
         return next((name for name in value if name not in self._readers), next(iter(value), ""))
@@ -145,8 +183,8 @@ class Variant(Shape):
     that nothing else is to be written.
     """
 
-    def __init__(self, oneof: str, *, extra: bool) -> None:
-        super().__init__(extra=extra)
+    def __init__(self, oneof: str, *, extra: bool, name: str = "") -> None:
+        super().__init__(extra=extra, name=name)
         self._oneof = oneof
         self._fields: dict[str, Field] = {}
 
@@ -200,6 +238,11 @@ class Variant(Shape):
         for name, member in field.members.items():
             if name in value and (name == word or name not in self._fields):
                 member.check(value[name], f"{path}.{name}")
+
+    def schema(self) -> JsonObject:
+        """The JSON Schema of the object: its type, and the members that the known types have."""
+        members = {name: member.schema() for field in self._fields.values() for name, member in field.members.items()}
+        return {"type": "object", "properties": {"type": {"type": "string"}, **members}, "required": ["type"]}
 
     def _reads(self, field: Field, name: str, word: str, message: Any, item: Any) -> bool:
         if name in ("type", word):
