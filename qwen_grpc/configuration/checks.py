@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
+from qwen_grpc.addresses import DASHSCOPE_KEY
 from qwen_grpc.configuration.patterns import begin_alike, covers
 from qwen_grpc.configuration.tables import EVERYTHING, Configuration, KeyConfig, UpstreamConfig
 from qwen_grpc.credentials import jwt
@@ -31,14 +32,18 @@ ONLY = {
 }
 # Nobody's own key for an engine begins like this.
 TAKEN = (PREFIX, jwt.PREFIX, COMPRESSED_PREFIX)
+# How secrets begin.
+SECRETS = (*TAKEN, DASHSCOPE_KEY)
+LONGEST_NAME, SHOWN_OF_OTHERS = 32, 8
 # Kinds that can be used without any credential.
 KEYLESS = ("openai_engine",)
 
 
 def shown(name: object) -> str:
-    """A name out of the file. One that is too long to be a name may be a secret, and is cut."""
+    """A name out of the file. One that is too long to be a name, or begins like a secret, may be one, and is cut."""
     text = str(name)
-    return text if len(text) <= 32 else f"{text[:8]}…"
+    harmless = len(text) <= LONGEST_NAME and not text.startswith(SECRETS)
+    return text if harmless else f"{text[:SHOWN_OF_OTHERS]}…"
 
 
 def nearest(name: str, known: Collection[str]) -> str:

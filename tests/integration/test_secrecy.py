@@ -4,28 +4,23 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
 import pytest
-from support import USER, body
-from upstream_record import until
+from canaries import BX, COOKIE, PROMPT, ROOT, assert_secret, canaries, me, serving, shown_of
+from support import body
 
 from qwen_grpc.credentials import WebSession, pack
-from qwen_grpc.simulator import Simulator, make_refresh_token, make_token, running
+from qwen_grpc.simulator import running
 from qwen_grpc.v1.chat_pb2 import ROLE_USER, ChatMessage, CompleteChatRequest, ConversationOptions, Tool
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 from qwen_grpc.v1.tokens_pb2 import RefreshTokenRequest
 from qwen_grpc.v1.tokens_pb2_grpc import TokensServiceStub
 
-ROOT = Path(__file__).parents[2]
-PROMPT = "canary-prompt-4711"
-COOKIE = "canary-cookie-0815"
-BX = "canary-bx-2342"
 GOOD = ("plain", "think", "search")
 FAILING = (
     "rate_limited", "http_500", "http_429", "http_502_html", "html_challenge",
@@ -36,67 +31,6 @@ FAILING = (
 )  # fmt: skip
 
 
-def me(ttl_s: float = 3600, serial: int = 1) -> WebSession:
-    token = make_token(USER, ttl_s, serial=serial)
-    return WebSession(token, make_refresh_token(USER, serial=serial), (("jar", COOKIE),), headers=(("bx-ua", BX),))
-
-
-def canaries(*credentials: WebSession) -> dict[str, str]:
-    """What must not be seen, by a name for the report: each secret, its base64, and pieces of the packed forms."""
-    secrets = {"prompt": PROMPT, "cookie": COOKIE, "header": BX}
-    for at, credential in enumerate(credentials):
-        secrets[f"signature {at}"] = credential.token.rpartition(".")[2]
-        secrets[f"signature of the refresh token {at}"] = credential.refresh_token.rpartition(".")[2]
-    found = {f"{name}{kind}": text for name, secret in secrets.items() for kind, text in _forms(secret)}
-    packed = [pack(credential) for credential in (*credentials, WebSession(token=make_token("x")))]
-    common = len(os.path.commonprefix(packed))
-    return found | {f"packed {at}": text[common : common + 16] for at, text in enumerate(packed[:-1])}
-
-
-def _forms(secret: str) -> Iterator[tuple[str, str]]:
-    yield "", secret
-    for shift in range(3):
-        # Base64 of a secret somewhere inside of a longer text: what no neighbour has a part in.
-        coded = base64.b64encode(b"-" * shift + secret.encode()).decode()
-        yield f" as base64, shifted by {shift}", coded[-(-shift * 4 // 3) : len(coded) // 4 * 4 - 4]
-
-
-def assert_secret(text: str, hidden: dict[str, str]) -> None:
-    """Fails with the name of the secret, and the line that it was seen in."""
-    seen = {name: line for name, secret in hidden.items() for line in text.splitlines() if secret in line}
-    assert seen == {}
-
-
-@asynccontextmanager
-async def serving(simulator: Simulator, form: str, log: Path) -> AsyncIterator[tuple[str, str]]:
-    """`qwen-grpc serve` as a process of its own that logs all it can; gives the gRPC target and the REST address."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "QWEN_BASE_URL": simulator.url,
-        "QWEN_AUTH_URL": simulator.url,
-        "LOG_LEVEL": "DEBUG",
-        "LOG_FORMAT": form,
-        "PORT": "0",
-        "GRPC_PORT": "0",
-        "QWEN_DRAIN": "0.2",
-    }
-    arguments = (sys.executable, "-m", "qwen_grpc", "serve")
-    with log.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(
-            *arguments, env=environment, cwd=log.parent, stdout=out, stderr=out
-        )
-    try:
-        await until(lambda: "REST listens on" in log.read_text() or process.returncode is not None, within=20)
-        found = re.search(r"gRPC listens on (\S+)\nREST listens on (\S+)\n", log.read_text())  # noqa: ASYNC240
-        assert found is not None
-        yield found[1], found[2]
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
 async def over_rest(http: httpx.AsyncClient, credential: WebSession) -> AsyncIterator[str]:
     """What the REST door shows of failures."""
     headers = {"authorization": f"Bearer {pack(credential)}"}
@@ -105,22 +39,16 @@ async def over_rest(http: httpx.AsyncClient, credential: WebSession) -> AsyncIte
             request = body(f"{PROMPT} [[sim:{scenario}]]", stream=stream)
             reply = await http.post("/v1/chat/completions", json=request, headers=headers)
             assert (scenario in GOOD) == (reply.status_code == 200 and '{"error":' not in reply.text), scenario
-            yield _shown(reply)
+            yield shown_of(reply)
     for request in _wrong_bodies():
         reply = await http.post("/v1/chat/completions", content=request, headers=headers)
         assert reply.status_code >= 400, request
-        yield _shown(reply)
+        yield shown_of(reply)
     for path in ("/v1/validate", "/v1/refresh", "/v1/chat/completions"):
         for token in _broken(pack(credential)):
             reply = await http.post(path, json={**body(PROMPT), "token": token}, headers=headers)
             in_header = await http.post(path, json=body(PROMPT), headers={"authorization": f"Bearer {token}"})
-            yield "\n".join(_shown(one) for one in (reply, in_header))
-
-
-def _shown(reply: httpx.Response) -> str:
-    """Headers and body of a reply, without what an answer that succeeded says."""
-    said = reply.text if reply.status_code >= 400 else "\n".join(re.findall(r'\{"error":.*', reply.text))
-    return f"{reply.headers}\n{said}"
+            yield "\n".join(shown_of(one) for one in (reply, in_header))
 
 
 def _wrong_bodies() -> list[bytes]:
@@ -211,7 +139,7 @@ async def test_no_log_line_and_no_error_shows_a_credential_or_a_prompt(tmp_path:
             simulator.behaviour.change({"refresh": mode})
             for path in ("/v1/chat/completions", "/v1/validate"):
                 reply = await http.post(path, json=body(PROMPT), headers={"authorization": f"Bearer {pack(ended)}"})
-                shown.append(_shown(reply))
+                shown.append(shown_of(reply))
 
     logged = log.read_text()  # noqa: ASYNC240
     assert len(re.findall("rpc.{1,4}ChatService/", logged)) > 2 * len(FAILING)
@@ -282,6 +210,7 @@ async def test_an_unforeseen_failure_is_logged_with_its_place_and_without_what_t
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", INTERNAL_ERROR, form, PROMPT, pack(mine)),
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

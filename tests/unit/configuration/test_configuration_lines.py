@@ -42,6 +42,8 @@ TYPES = [
 UPSTREAMS = [
     ('[upstreams."my/gpu"]\nkind = "dashscope"\n', f"upstreams.my/gpu: {NAME}"),
     ('[upstreams.Official]\nkind = "dashscope"\n', f"upstreams.Official: {NAME}"),
+    ('[upstreams.sk-0123456789]\nkind = "dashscope"\nbase_ulr = ""\n',
+     "upstreams.sk-01234….base_ulr: there is no such key; did you mean base_url?"),
     (f'[upstreams.{"x" * 33}]\nkind = "dashscope"\n', f"upstreams.xxxxxxxx…: {NAME}"),
     (
         '[upstreams.gpu]\nkind = "openai_engine"\n',
