@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import cache, partial
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from rest_shim.errors import REASONS, HttpError, Row, bad_request, http_error
 from rest_shim.exchange import REQUEST_ID, Exchange, answer, request_id
 from rest_shim.hardening import check_head, close_after
 from rest_shim.messages import errors as anthropic
+from rest_shim.openapi.document import document
 from rest_shim.routes import ROUTES, Route, endpoints
 from rest_shim.settings import ShimSettings
 from rest_shim.stubs import Stubs, stubs_on
@@ -33,6 +35,7 @@ def build(settings: ShimSettings, channel: grpc.aio.Channel) -> Sanic[Any, Any]:
     app: Sanic[Any, Any] = Application(f"rest-shim-{uuid4().hex}", configure_logging=False)
     app.config.update(_config(settings))
     app.ctx.endpoints = endpoints()
+    app.ctx.openapi = cache(partial(document, ROUTES))
     app.ctx.running = Running()
     stubs = stubs_on(channel)
     for route in ROUTES:

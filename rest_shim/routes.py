@@ -13,6 +13,7 @@ from rest_shim.files import delete_file, get_file, list_files, upload_file
 from rest_shim.images import MAX_EDIT_BYTES, edit_images, generate_images
 from rest_shim.messages.endpoints import count_tokens, create_message
 from rest_shim.models import get_model, list_models
+from rest_shim.openapi.endpoints import get_docs, get_openapi
 from rest_shim.responses.records import cancel_response, delete_response, get_response, list_input_items
 from rest_shim.responses.serve import create_response
 from rest_shim.status import health, welcome
@@ -42,6 +43,8 @@ class Route:
 ROUTES: tuple[Route, ...] = (
     Route(("GET",), "/", welcome, "", "What this is, and the list of endpoints."),
     Route(("GET",), "/health", health, "Health.Check", "200 when the gRPC side serves, else 503."),
+    Route(("GET",), "/openapi.json", get_openapi, "", "This API, described for programs (OpenAPI 3.1)."),
+    Route(("GET",), "/docs", get_docs, "", "The same as a page, which needs no network."),
     Route(("POST", "GET"), "/v1/validate", validate_token, "TokensService.ValidateToken", "Is the credential good?"),
     Route(("POST", "GET"), "/v1/refresh", refresh_token, "TokensService.RefreshToken", "A fresh credential."),
     Route(("GET",), "/v1/models", list_models, "ModelsService.ListModels", "All model names that work."),
