@@ -127,10 +127,13 @@ async def test_a_call_may_have_a_name_and_tells_who_answered() -> None:
 
 @pytest.mark.asyncio
 async def test_a_gateway_that_is_full_says_when_to_come_again() -> None:
-    async with open_house(SLOW, qwen_max_calls=1) as house, client_to(house) as qwen:
-        async with aclosing(qwen.stream_chat(LONG)) as messages:
-            await anext(messages)
-            error = await failure(qwen.complete_chat(asking("Hello")))
+    async with (
+        open_house(SLOW, qwen_max_calls=1) as house,
+        client_to(house) as qwen,
+        aclosing(qwen.stream_chat(LONG)) as messages,
+    ):
+        await anext(messages)
+        error = await failure(qwen.complete_chat(asking("Hello")))
     assert (type(error), error.reason, error.may_retry) == (Limited, "OVERLOADED", True)
     assert error.retry_after is not None
     assert error.retry_after > 0
