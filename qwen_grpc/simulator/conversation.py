@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from qwen_grpc.simulator.script import Sent
 
 DATA_URI = re.compile(r"data:\w+/([\w.+-]+)")
+DICTATED = re.compile(r"\[\[call:([\w-]+) (\{.*?\})]]", re.DOTALL)
 # Where the address of a medium stands in a part, by the kind that the answer calls it.
 MEDIA = {
     "image_url": "image",
@@ -57,6 +58,13 @@ class Conversation:
         return "" if choice == "required" else None
 
     @property
+    def dictated(self) -> tuple[str, str] | None:
+        """The call that the last user message spells out, as long as nothing follows it and its function is offered."""
+        call = dictated(self.prompt)
+        offered = {tool.get("name") for tool in self.tools}
+        return call if call and call[0] in offered and self.messages[-1] is self._last_user else None
+
+    @property
     def response_format(self) -> str:
         """The type of the wanted answer."""
         wanted = self.parameters.get("response_format") or {}
@@ -100,6 +108,12 @@ def text_of(content: object) -> str:
         return content
     parts = content if isinstance(content, list) else []
     return "\n".join(str(part["text"]) for part in parts if isinstance(part, dict) and "text" in part)
+
+
+def dictated(text: str) -> tuple[str, str] | None:
+    """The name and the arguments of the last call that a text spells out: `[[call:NAME {"argument": "value"}]]`."""
+    calls = DICTATED.findall(text)
+    return calls[-1] if calls else None
 
 
 def name_of(url: str, kind: str) -> str:

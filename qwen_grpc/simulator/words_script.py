@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from typing import Any
 
-from qwen_grpc.simulator.conversation import filled
+from qwen_grpc.simulator.conversation import dictated, filled
 from qwen_grpc.simulator.script import Scenario, Step, Turn, ending, saying, thinking_raw, thinking_summary
 
 OFFER = re.compile(r"^<tools>\n(.+)\n</tools>$", re.MULTILINE | re.DOTALL)
 FORCED = re.compile(r"call of the function ([\w-]+)")
 RESULT = re.compile(r"<tool_response>\n(.*?)\n</tool_response>", re.DOTALL)
 LAST_RESULT = "</tool_response>"
+LAST_QUESTION = "User:\n"
 
 Telling = Callable[[Turn], Iterator[Step]]
 
@@ -27,15 +28,21 @@ def words_scenario(text: str) -> str:
 
 
 def calls(turn: Turn) -> list[str]:
-    """N calls of the functions that were offered, one unless the tag says otherwise, all about the question."""
-    offered = _offered(turn.prompt)
-    question = turn.prompt.rpartition("\n\n")[2].removeprefix("User:\n")
-    made = []
-    for function in islice(cycle(offered), turn.count or 1):
-        arguments = filled(function.get("parameters") or {"type": "object"}, question)
-        call = json.dumps({"name": function["name"], "arguments": arguments}, ensure_ascii=False)
-        made.append(f"<tool_call>\n{call}\n</tool_call>")
-    return made
+    """The call that is spelt out, or N of the functions that were offered, one unless the tag says otherwise."""
+    offered, spelt = _offered(turn.prompt), dictated(turn.prompt.rpartition(LAST_QUESTION)[2])
+    if spelt and spelt[0] in [function["name"] for function in offered]:
+        return [_call(spelt[0], json.loads(spelt[1]))]
+    question = turn.prompt.rpartition("\n\n")[2].removeprefix(LAST_QUESTION)
+    return [
+        _call(function["name"], filled(function.get("parameters") or {"type": "object"}, question))
+        for function in islice(cycle(offered), turn.count or 1)
+    ]
+
+
+def _call(name: str, arguments: Any) -> str:
+    """A call as the model writes it."""
+    call = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+    return f"<tool_call>\n{call}\n</tool_call>"
 
 
 def _offered(prompt: str) -> list[dict[str, Any]]:

@@ -113,7 +113,7 @@ def vl_finish(turn: Turn) -> Iterator[Step]:
 
 
 def tools(turn: Turn) -> Iterator[Step]:
-    """A call of the wanted or the first function; two when the request allows it."""
+    """The call that is spelt out, or one of the wanted or the first function; two when the request allows it."""
     yield from _calls(turn, 2 if turn.asked.parameters.get("parallel_tool_calls") else 1)
 
 
@@ -123,20 +123,31 @@ def parallel_tools(turn: Turn) -> Iterator[Step]:
 
 
 def _calls(turn: Turn, count: int) -> Iterator[Step]:
-    wanted = turn.asked.forced_tool
-    known = [tool for tool in turn.asked.tools if wanted in (None, "", tool.get("name"))]
-    if not known:
+    calls = [turn.asked.dictated] if turn.asked.dictated else _made_up(turn, count)
+    if not calls:
         yield from plain(turn)
         return
     if turn.asked.thinks:
         yield from thinking(turn)
-    for index, tool in enumerate(itertools.islice(itertools.cycle(known), count)):
-        arguments = json.dumps(filled(tool.get("parameters") or {"type": "object"}, turn.prompt), ensure_ascii=False)
-        yield Calling(index, f"{turn.call_id}{index}", tool["name"], "")
+    for index, (name, arguments) in enumerate(calls):
+        yield Calling(index, f"{turn.call_id}{index}", name, "")
         for start in range(0, len(arguments), FRAGMENT):
             yield Calling(index, "", "", arguments[start : start + FRAGMENT])
         yield Calling(index, "", "", None)
     yield End("tool_calls")
+
+
+def _made_up(turn: Turn, count: int) -> list[tuple[str, str]]:
+    """Names and arguments of so many calls; none without a function to call."""
+    wanted = turn.asked.forced_tool
+    known = [tool for tool in turn.asked.tools if wanted in (None, "", tool.get("name"))]
+    return [
+        (
+            tool["name"],
+            json.dumps(filled(tool.get("parameters") or {"type": "object"}, turn.prompt), ensure_ascii=False),
+        )
+        for tool in itertools.islice(itertools.cycle(known), count)
+    ]
 
 
 def slow(turn: Turn) -> Iterator[Step]:
@@ -246,7 +257,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 def natural(asked: Asked) -> str:
     """The scenario that the request itself asks for."""
-    if asked.tools and asked.forced_tool is not None:
+    if asked.dictated or (asked.tools and asked.forced_tool is not None):
         return "tools"
     if asked.thinks:
         return "think"

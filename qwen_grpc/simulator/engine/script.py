@@ -133,6 +133,9 @@ def _calls(turn: Turn, count: int) -> Iterator[Step]:
 
 def _called(turn: Turn, count: int) -> Iterator[tuple[int, str, str]]:
     """Index, name and arguments of the calls; none without a function to call."""
+    if turn.asked.dictated:
+        yield 0, *turn.asked.dictated
+        return
     wanted = turn.asked.forced_tool
     known = [tool for tool in turn.asked.tools if wanted in (None, "", tool.get("name"))]
     for index, tool in enumerate(itertools.islice(itertools.cycle(known), count)):
@@ -288,7 +291,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 def natural(asked: Asked) -> str:
     """The scenario that the request itself asks for."""
-    if asked.tools and asked.forced_tool is not None:
+    if asked.dictated or (asked.tools and asked.forced_tool is not None):
         return "tools"
     return "think" if asked.thinks else "plain"
 
