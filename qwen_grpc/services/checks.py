@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 
 from qwen_grpc.errors import InvalidParameter
-from qwen_grpc.v1.chat_pb2 import ROLE_UNSPECIFIED, CompleteChatRequest, Role
+from qwen_grpc.schemas import Schemas
+from qwen_grpc.v1.chat_pb2 import ROLE_UNSPECIFIED, CompleteChatRequest, ResponseFormat, Role
 
 MAX_MESSAGES = 2048
 MAX_STOPS = 16
+MAX_STOP_CHARS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,33 @@ def check_chat(request: CompleteChatRequest) -> None:
     _need(bool(request.messages), "messages", "messages is empty: send at least one message")
     _need(len(request.messages) <= MAX_MESSAGES, "messages", f"messages has more than {MAX_MESSAGES} entries")
     _need(len(request.stop) <= MAX_STOPS, "stop", f"stop has more than {MAX_STOPS} entries")
+    for at, stop in enumerate(request.stop):
+        path = f"stop[{at}]"
+        _need(len(stop) <= MAX_STOP_CHARS, path, f"{path} has more than {MAX_STOP_CHARS} characters")
+    alone = request.top_logprobs and not request.logprobs
+    _need(not alone, "top_logprobs", "top_logprobs needs logprobs: set it to true, or leave both away")
     for bounds in RANGES:
         _check_range(request, bounds)
     for at, message in enumerate(request.messages):
         known = message.role != ROLE_UNSPECIFIED and message.role in Role.values()
         _need(known, f"messages[{at}].role", f"messages[{at}].role is missing or unknown: expected {_ROLES}")
+
+
+FORM = "response_format.json_schema"
+
+
+def check_form(form: ResponseFormat, schemas: Schemas) -> None:
+    """Raises `InvalidParameter` for a form whose schema is missing, stray, nameless or no JSON Schema."""
+    wanted = form.type == ResponseFormat.TYPE_JSON_SCHEMA
+    given = form.HasField("json_schema")
+    if not wanted:
+        _need(not given, FORM, f"{FORM} goes with the type json_schema only: set the type, or leave it away")
+        return
+    _need(given, FORM, f"{FORM} is missing: the type json_schema needs it")
+    _need(bool(form.json_schema.name), f"{FORM}.name", f"{FORM}.name is missing")
+    path = f"{FORM}.schema"
+    _need(bool(form.json_schema.schema_json), path, f"{path} is missing: send a JSON Schema")
+    schemas.check(form.json_schema.schema_json, path)
 
 
 def members(extra_json: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from qwen_grpc.routing.callers import Caller
 from qwen_grpc.routing.journey import Begun, Wish
 from qwen_grpc.routing.lanes import Stop, Use
 from qwen_grpc.routing.router import Router
-from qwen_grpc.services.checks import check_chat
+from qwen_grpc.schemas import Schemas
+from qwen_grpc.services.checks import check_chat, check_form
 from qwen_grpc.services.media import Media
 from qwen_grpc.tools.checks import ToolChecks
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
@@ -24,12 +25,14 @@ class Turns:
     def __init__(self, router: Router, media: Media) -> None:
         self._router = router
         self._media = media
-        self._tools = ToolChecks()
+        self._schemas = Schemas()
+        self._tools = ToolChecks(self._schemas)
 
     def check(self, request: CompleteChatRequest) -> None:
         """Raises `InvalidParameter` with the path of what is wrong, before anybody is called."""
         check_chat(request)
         self._tools.check(request)
+        check_form(request.response_format, self._schemas)
 
     @asynccontextmanager
     async def begun(self, request: CompleteChatRequest, who: Caller, accepted: Accepted) -> AsyncIterator[Begun]:

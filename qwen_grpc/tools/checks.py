@@ -1,28 +1,20 @@
 """What is wrong with the tools of a request, before anybody is called."""
 
-from collections.abc import Callable, Iterator, Sequence
-
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import validator_for
+from collections.abc import Iterator, Sequence
 
 from qwen_grpc.errors import InvalidParameter
-from qwen_grpc.openai_json.jsontext import load_object
+from qwen_grpc.schemas import Schemas
 from qwen_grpc.tools.pairing import paired
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, FunctionTool, ToolChoice
 
-# How many schemas are remembered as good: agents send the same ones with each request.
-MAX_KNOWN = 4096
 CHOSEN = "tool_choice.function.name"
 
 
 class ToolChecks:
-    """Checks requests; remembers the schemas that it found good, since to check one takes a millisecond."""
+    """Checks requests; their schemas are those that `schemas` remembers or finds good."""
 
-    def __init__(self, check: Callable[[str, str], None] | None = None, *, known: int = MAX_KNOWN) -> None:
-        self._check = check or check_schema
-        self._known = known
-        self._good: dict[str, None] = {}
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
 
     def check(self, request: CompleteChatRequest) -> None:
         """Raises `InvalidParameter` with the path of the first member that is wrong."""
@@ -40,28 +32,8 @@ class ToolChecks:
                 text = f"{path}.name is that of another tool too: each one needs a name of its own"
                 raise InvalidParameter(text, field=f"{path}.name")
             names.add(function.name)
-            self._check_schema(function.parameters_json, f"{path}.parameters")
-
-    def _check_schema(self, text: str, path: str) -> None:
-        if not text or text in self._good:
-            return
-        self._check(text, path)
-        if len(self._good) >= self._known:
-            del self._good[next(iter(self._good))]
-        self._good[text] = None
-
-
-def check_schema(text: str, path: str) -> None:
-    """Raises `InvalidParameter` unless the text is a JSON Schema; `path` is where it stands in the request."""
-    try:
-        schema = load_object(text)
-        # Without `$schema` draft 7 is the most that every schema in use agrees with.
-        validator_for(schema, default=Draft7Validator).check_schema(schema)
-    except SchemaError as error:
-        field = path + error.json_path.removeprefix("$")
-        raise InvalidParameter(f"{field} is not what JSON Schema allows there", field=field) from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidParameter(f"{path} is not the text of a JSON Schema", field=path) from error
+            if function.parameters_json:
+                self._schemas.check(function.parameters_json, f"{path}.parameters")
 
 
 def _functions(request: CompleteChatRequest) -> Iterator[tuple[str, FunctionTool]]:

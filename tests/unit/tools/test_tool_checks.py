@@ -6,6 +6,7 @@ import pytest
 
 from qwen_grpc.errors import InvalidParameter
 from qwen_grpc.openai_json.codec import REQUESTS
+from qwen_grpc.schemas import Schemas
 from qwen_grpc.tools.checks import ToolChecks
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 
@@ -21,7 +22,7 @@ def request_of(*tools: Any, **body: Any) -> CompleteChatRequest:
 
 def refused(request: CompleteChatRequest) -> str:
     with pytest.raises(InvalidParameter) as caught:
-        ToolChecks().check(request)
+        ToolChecks(Schemas()).check(request)
     assert caught.value.field in caught.value.message or caught.value.field == "tool_choice"
     return caught.value.field
 
@@ -46,7 +47,9 @@ BAD: list[tuple[Any, str]] = [
 
 
 def test_good_tools_pass() -> None:
-    ToolChecks().check(request_of(*(tool(f"f{at}", parameters=schema) for at, schema in enumerate(GOOD)), tool("none")))
+    ToolChecks(Schemas()).check(
+        request_of(*(tool(f"f{at}", parameters=schema) for at, schema in enumerate(GOOD)), tool("none"))
+    )
 
 
 @pytest.mark.parametrize(("schema", "place"), BAD)
@@ -74,8 +77,8 @@ def test_a_choice_of_what_is_not_there_is_refused() -> None:
     assert refused(request_of(tool("a"), tool_choice=chosen)) == "tool_choice.function.name"
     assert refused(request_of(tool_choice=chosen)) == "tool_choice.function.name"
     assert refused(request_of(tool_choice="required")) == "tool_choice"
-    ToolChecks().check(request_of(tool("b"), tool_choice=chosen))
-    ToolChecks().check(request_of(tool_choice="none"))
+    ToolChecks(Schemas()).check(request_of(tool("b"), tool_choice=chosen))
+    ToolChecks(Schemas()).check(request_of(tool_choice="none"))
 
 
 def test_a_result_without_a_call_is_refused() -> None:
@@ -85,7 +88,7 @@ def test_a_result_without_a_call_is_refused() -> None:
 
 def test_a_schema_is_checked_once_as_long_as_it_is_remembered() -> None:
     seen: list[str] = []
-    checker = ToolChecks(lambda text, _: seen.append(text), known=2)
+    checker = ToolChecks(Schemas(lambda text, _: seen.append(text), known=2))
     for number in (0, 0, 1, 0, 2, 0):
         checker.check(request_of(tool("a", parameters={"title": str(number)})))
     assert seen == [f'{{"title":"{number}"}}' for number in (0, 1, 2, 0)]
