@@ -17,6 +17,9 @@ class ShimSettings(BaseSettings):
     shim_target: str = Field("", description="gRPC target of `rest-shim`, such as `127.0.0.1:50051` or `unix:/run/q`.")
     max_body: int = Field(4 << 20, ge=1024, description="Bytes that a request body may have.")
     max_upload: int = Field(512 << 20, ge=1024, description="Bytes that the form of an upload may have.")
+    keep_responses: int = Field(
+        3600, ge=0, le=30 * 86_400, description="Seconds that a response is kept that nobody asked to store; 0: not."
+    )
 
 
 class StandaloneSettings(ShimSettings):

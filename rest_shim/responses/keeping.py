@@ -18,8 +18,8 @@ from rest_shim.responses.stored import conversation, items, stored
 from rest_shim.responses.write import Head
 
 DAY_S = 86_400
-# What a client asked to have kept; and what none forbade to keep, for conversations that are going on.
-ASKED_S, UNASKED_S = 30 * DAY_S, 3600
+# What a client asked to have kept. Of what none forbade to keep, the setting `keep_responses` says it.
+ASKED_S = 30 * DAY_S
 # Nobody waits longer for the last event because of this.
 SAVE_S = 10.0
 
@@ -56,10 +56,10 @@ class Keeping:
             return None
 
 
-def seconds_of(body: JsonObject) -> int:
-    """How long the answer is to be kept."""
+def seconds_of(body: JsonObject, unasked: int) -> int:
+    """How long the answer is to be kept; `unasked` when the client does not say that it is to be stored or not."""
     if body.get("store") is None:
-        return UNASKED_S
+        return unasked
     return ASKED_S if body["store"] else 0
 
 

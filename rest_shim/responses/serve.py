@@ -30,8 +30,8 @@ async def create_response(exchange: Exchange) -> HTTPResponse | None:
         check_background(body)
     body = {**body, "input": resolved(body["input"], await known(exchange, body))}
     reading = read(body, await before(exchange, body))
-    keeping = Keeping(exchange, reading.message, seconds_of(body))
-    echo = echo_of(body, store=keeping.seconds > 0)
+    keeping = Keeping(exchange, reading.message, seconds_of(body, exchange.settings.keep_responses))
+    echo = echo_of(body, store=keeping.seconds > 0 or bool(body.get("background")))
     try:
         return await _answer(exchange, reading, keeping, echo)
     except grpc.aio.AioRpcError as error:

@@ -14,6 +14,8 @@ from support import House, bearer, open_house
 from upstream_record import until
 
 from qwen_grpc.simulator import Behaviour
+from qwen_grpc.v1.responses_pb2 import GetResponseRequest
+from qwen_grpc.v1.responses_pb2_grpc import ResponsesServiceStub
 
 RESPONSES = "/v1/responses"
 SILENCE = {"early_headers": 0.2, "heartbeat": 0.1}
@@ -134,6 +136,25 @@ async def test_an_answer_that_cannot_be_kept_says_so() -> None:
     assert (reply.json()["status"], reply.json()["store"]) == ("completed", False)
     assert event(records[-2])["response"]["store"] is False
     assert (begun.status_code, begun.json()["error"]["code"]) == (503, "state_unavailable")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("asked", "kept"), [({}, False), ({"store": True}, True), ({"store": False}, False)])
+async def test_an_operator_may_have_nothing_kept_that_nobody_asked_for(asked: dict[str, Any], kept: bool) -> None:
+    async with open_house(shim={"keep_responses": 0}) as house:
+        made = (await whole(house.http, "Hello", **asked)).json()
+        found = await house.http.get(f"{RESPONSES}/{made['id']}", headers=bearer())
+    assert (made["store"], found.is_success) == (kept, kept)
+
+
+@pytest.mark.asyncio
+async def test_what_nobody_asked_for_is_kept_for_an_hour_and_the_rest_for_thirty_days(house: House) -> None:
+    stub, days = ResponsesServiceStub(house.channel), []
+    for asked in ({}, {"store": True}):
+        made = (await whole(house.http, "Hello", **asked)).json()
+        found = await stub.GetResponse(GetResponseRequest(response_id=made["id"]), metadata=tuple(bearer().items()))
+        days.append((found.response.expire_time.seconds - found.response.create_time.seconds) / 86_400)
+    assert days == [pytest.approx(1 / 24, abs=1e-4), pytest.approx(30, abs=1e-4)]
 
 
 @pytest.mark.asyncio
