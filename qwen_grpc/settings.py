@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         f"https://{DASHSCOPE_HOST}", pattern=r"^https?://", description="Origin of DashScope, by region and plan."
     )
     qwen_fetch_media: bool = Field(False, description="Fetch http(s) media of requests from public addresses.")  # noqa: FBT003
-    qwen_ledger: str = Field(LEDGER, min_length=1, description="File that remembers video jobs, uploads and kept responses.")
+    qwen_ledger: str = Field(LEDGER, min_length=1, description="File that remembers clips, uploads and responses.")
     model_cache_duration: float = Field(3600, ge=0, description="Seconds for which a model list is kept.")
     qwen_keep_chats: bool = Field(False, description="Never remove the chats that API calls make upstream.")  # noqa: FBT003
     qwen_chat_idle: float = Field(600, ge=1, description="Seconds after which an idle chat is removed upstream.")
