@@ -15,7 +15,7 @@ from qwen_grpc.openai_json.jsontext import load_object
 # How many schemas are remembered as good: agents send the same ones with each request.
 MAX_KNOWN = 4096
 # A schema of a few lines can refer to itself a billion times.
-MAX_REFERENCES = 100_000
+MAX_REFERENCES = 20_000
 MAX_COMPLAINTS = 5
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
