@@ -16,7 +16,7 @@ from benchmarks.processes import ROOT
 from benchmarks.systems import GATEWAY, REFERENCE
 
 OUT = ROOT / "benchmarks" / "out"
-PACKAGES = ("aiohttp", "fastapi", "grpcio", "httptools", "httpx", "msgspec", "protobuf", "sanic", "uvicorn", "uvloop")
+PACKAGES = ("fastapi", "grpcio", "httptools", "httpx", "msgspec", "protobuf", "sanic", "uvicorn", "uvloop")
 # What the in-process gateway may cost of what the reference costs.
 BARS = {"delta": 0.55, "request": 0.30}
 MIN_DELIVERED = 0.98

@@ -1,6 +1,6 @@
 """Measures what the HTTP transports under httpx cost on the upstream side.
 
-Run `python benchmarks/transport.py`; candidates that are not installed are
+Run `python -m benchmarks.transport`; candidates that are not installed are
 skipped. Two figures per candidate, both the client process's own CPU time
 (user + system): microseconds per streamed event and milliseconds per small
 POST. The server is a separate process on loopback, so it is not counted.
