@@ -41,3 +41,19 @@ async def test_the_node_client_lists_answers_streams_and_throws(house: House) ->
         "brokenHeard": "Part 1. Part 2. ",
         "broken": failure(code="upstream_error", type="server_error"),
     }
+
+
+@pytest.mark.asyncio
+async def test_the_node_client_gets_responses(house: House) -> None:
+    await asyncio.to_thread(node_sdk.install)
+    reach = {"OPENAI_BASE_URL": f"{house.rest}/v1", "OPENAI_API_KEY": pack(session())}
+    ended = await run(node_sdk.NODE, "responses.mjs", environment=reach, cwd=node_sdk.CLIENT)
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out) == {
+        "whole": {"text": "You said: Hello from Node", "items": ["reasoning", "message"]},
+        "streamed": {"heard": "You said: Hello from Node", "text": "You said: Hello from Node", "status": "completed"},
+        "call": {"type": "function_call", "name": "get_weather", "answer": "It says: sunny"},
+        "listed": ["message", "reasoning", "message", "message"],
+        "background": {"status": "completed", "text": "You said: Hello", "gone": 404},
+        "broken": "response.failed",
+    }
