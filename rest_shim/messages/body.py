@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from qwen_grpc.openai_json.fields import mended
 from qwen_grpc.openai_json.jsontext import JsonObject
 from rest_shim.errors import HttpError, bad_request
 
 Kind = TypeVar("Kind", bound=Struct)
+Positive = Annotated[int, Meta(ge=1, lt=1 << 31)]
 
 _missing = re.compile("Object missing required field `(.+)`")
 
@@ -149,7 +151,7 @@ class Thinking(Struct):
     """Whether and how long the model thinks; `display` may hide it."""
 
     type: str
-    budget_tokens: Annotated[int, Meta(ge=1)] | None = None
+    budget_tokens: Positive | None = None
     display: str | None = None
 
 
@@ -189,12 +191,12 @@ class Prompt(Struct, kw_only=True):
 class Body(Prompt, kw_only=True):
     """The body of `/v1/messages`."""
 
-    max_tokens: Annotated[int, Meta(ge=1)]
+    max_tokens: Positive
     stream: bool | None = None
     stop_sequences: list[str] | None = None
     temperature: float | None = None
     top_p: float | None = None
-    top_k: int | None = None
+    top_k: Annotated[int, Meta(ge=0, lt=1 << 31)] | None = None
     metadata: Metadata | None = None
 
 
@@ -207,6 +209,19 @@ def taken(kind: type[Kind], value: Any, path: str = "") -> Kind:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _wrong(str(error), path) from None
+
+
+def sound(value: Any) -> Any:
+    """The JSON value with each half of an emoji replaced: JSON can hold that, a message cannot."""
+    match value:
+        case str():
+            return mended(value)
+        case list():
+            return [sound(item) for item in value]
+        case dict():
+            return {mended(name): sound(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def blocks(content: str | list[JsonObject], path: str) -> list[tuple[Block | JsonObject, str]]:

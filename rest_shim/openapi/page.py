@@ -80,14 +80,23 @@ def _words(schema: JsonObject) -> str:
             return " or ".join(map(_words, choices))
         case {"allOf": list(parts)}:
             return " and ".join(map(_words, parts))
+        case {"type": "array", "items": dict(items)}:
+            return f"list of {_words(items)}"
+        case _:
+            return _plain(schema)
+
+
+def _plain(schema: JsonObject) -> str:
+    """A schema that holds no other, or whose parts are not looked at."""
+    match schema:
         case {"enum": list(choices)}:
             return ", ".join(f"<code>{escape(str(one))}</code>" for one in choices)
         case {"const": value}:
             return f"<code>{escape(str(value))}</code>"
-        case {"type": "array", "items": dict(items)}:
-            return f"list of {_words(items)}"
         case {"type": "object", "properties": dict(members)}:
             return "object with " + ", ".join(f"<code>{escape(name)}</code>" for name in members)
+        case {"description": str(text)}:
+            return escape(text)
         case _:
             kinds = schema.get("type", "anything")
             return escape(kinds if isinstance(kinds, str) else " or ".join(kinds))

@@ -229,3 +229,11 @@ async def test_tokens_are_counted(house: House) -> None:
     # One token of text, the frame of a message, and the beginning of the answer.
     assert ((await plain.parse()).input_tokens, plain.headers.get("x-qwen-notice")) == (9, None)
     assert looked.headers["x-qwen-notice"] == "estimated"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+async def test_half_an_emoji_is_no_failure(house: House, path: str) -> None:
+    content = '{"model":"qwen-max","max_tokens":9,"messages":[{"role":"user","content":"Hello \\ud83d"}]}'
+    reply = await house.http.post(path, content=content, headers=bearer())
+    assert reply.status_code == 200, reply.text
