@@ -5,10 +5,14 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self, TypeVar
 
-from qwen_grpc.catalog import ResolvedModel, resolve
+from qwen_grpc.catalog import Mode, ResolvedModel, resolve
 from qwen_grpc.credentials import Credentials, WebSession
+from qwen_grpc.emulation.form import wants_form
+from qwen_grpc.emulation.shaped import shaped
+from qwen_grpc.emulation.stops import until_stop
 from qwen_grpc.errors import CredentialExpired, TokenMalformed, Unsupported
 from qwen_grpc.upstreams.base import (
     NO_ATTACHMENTS,
@@ -124,8 +128,21 @@ class ChatQwenAi(Upstream):
             raise Unsupported("n > 1: one answer at a time is served; send the request again for another", field="n")
         if model.mode in MODES:
             return self._pictures.chat(request, model, _web(credentials), attachments)
+        turn = partial(self._turn, model=model, session=_web(credentials), attachments=attachments)
+        if wants_form(request) and model.mode is not Mode.DEEP_RESEARCH:
+            return shaped(request, turn)
+        return turn(request)
+
+    def _turn(
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        session: WebSession,
+        attachments: Mapping[str, Attachment],
+    ) -> AsyncGenerator[StreamChatResponse, None]:
         turns = self._tool_turns if has_tools(request, model) else self._turns
-        return turns.run(request, model, _web(credentials), attachments)
+        answer = turns.run(request, model, session, attachments)
+        return until_stop(answer, request.stop) if request.stop else answer
 
     async def make_images(self, scene: Scene, model: ResolvedModel, credentials: Credentials) -> Sequence[Picture]:
         return [Picture(await self._pictures.make(scene, model, _web(credentials)))]

@@ -42,7 +42,8 @@ class Answer:
 
     A `drawing` turn was asked for nothing but a picture: it is over, too, when
     a picture phase says `finished` and a picture was shown, or when the
-    connection ends. A `researching` turn may be silent for minutes.
+    connection ends. A `researching` turn may be silent for minutes. One that is
+    `cut` is over for us, while the site goes on.
     """
 
     def __init__(self, shown: Shown | None = None, *, drawing: bool = False, researching: bool = False) -> None:
@@ -50,7 +51,7 @@ class Answer:
         self.drawing = drawing
         self.researching = researching
         self.created = Created()
-        self.finished = False
+        self.finished = self.cut = False
         self.sources = Sources()
         self.text = Text()
         self._reasoning = ""
@@ -96,7 +97,7 @@ class Answer:
         pictures = self.shown.parts() if self.shown.urls else ""
         message.deltas.add(finish_reason=FINISH_REASON_STOP, extra_json=pictures)
         if (block := part(self._usage, UsageBlock)) != UsageBlock():
-            message.usage.CopyFrom(_counted(block))
+            message.usage.CopyFrom(counted(block))
 
     def recall(self, phases: Iterable[Delta], message: StreamChatResponse) -> None:
         """Adds an answer as it is stored: each phase whole, in one delta. A phase that failed says nothing."""
@@ -233,7 +234,8 @@ _PHASES: dict[str, Callable[[Answer, str, Delta, StreamChatResponse], None]] = {
 }
 
 
-def _counted(block: UsageBlock) -> Usage:
+def counted(block: UsageBlock) -> Usage:
+    """The site's counts as ours."""
     usage = Usage(
         prompt_tokens=block.input_tokens,
         completion_tokens=block.output_tokens,

@@ -44,6 +44,16 @@ class Text:
         self._parts.append(more)
         return more
 
+    @property
+    def mark(self) -> int:
+        """How far the text is, for `back_to`; 0 before its first word."""
+        return len(self._parts)
+
+    def back_to(self, mark: int) -> None:
+        """Forgets what was taken since."""
+        del self._parts[mark:]
+        self._held = ""
+
     def whole(self) -> str:
         """All text returned so far."""
         return "".join(self._parts)

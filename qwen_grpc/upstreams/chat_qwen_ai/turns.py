@@ -23,8 +23,8 @@ from qwen_grpc.errors import (
 )
 from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment
 from qwen_grpc.upstreams.chat_qwen_ai.attached import attached_to
+from qwen_grpc.upstreams.chat_qwen_ai.bounded import Bounds
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations, Known, account_of
-from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
 from qwen_grpc.upstreams.chat_qwen_ai.encode import (
     RESEARCHING,
     Place,
@@ -63,6 +63,7 @@ class Errand:
     `place` is None until it has a chat, which then knows the first `known`
     messages. A `named` chat was chosen by the caller and is never removed.
     `fitted` is what is sent for the rest, `tenant` whom the session serves.
+    `bounds` end the answer.
     """
 
     turn: Turn
@@ -74,6 +75,7 @@ class Errand:
     named: bool = False
     ephemeral: bool = False
     tenant: str = field(default_factory=tenant)
+    bounds: Bounds = field(default_factory=Bounds)
     asked: bool = False
     fitted: Said | None = None
     opened: Opened | None = None
@@ -83,6 +85,11 @@ class Errand:
         """What is to be sent."""
         new = self.messages[self.known :]
         return Said(fold(new), attached_to(new, self.attachments))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the site has written all of the answer."""
+        return self.opened is not None and self.opened.answer.finished and not self.opened.answer.cut
 
     @property
     def answer_id(self) -> str:
@@ -122,14 +129,17 @@ class Turns:
         """Yields the answer; see `Upstream.chat`."""
         turn = encode_turn(request, model)
         check_messages(request.messages, attachments)
-        errand = Errand(turn, request.messages, await self._sessions.fresh(session), attachments)
+        errand = Errand(
+            turn, request.messages, await self._sessions.fresh(session), attachments, bounds=Bounds.of(request)
+        )
         await self._find_place(errand, request)
         try:
             async with AsyncExitStack() as stack:
                 opened = errand.opened = await self._accepted(stack, errand)
                 async for message in self._told(errand, opened):
                     yield message
-                await self._drain(opened)
+                if not opened.answer.cut:
+                    await self._drain(opened)
         finally:
             self._settle(errand)
 
@@ -175,7 +185,7 @@ class Turns:
         body = encode_completion(errand.turn, errand.place, said, now=self._now(), new_id=new_id)
         errand.asked = True
         shown = Shown(self._site.base_url, sent=[file.url for file in said.files])
-        answer = Answer(shown, researching=errand.turn.stage == RESEARCHING)
+        answer = errand.bounds.opened(shown, researching=errand.turn.stage == RESEARCHING)
         try:
             return await stack.enter_async_context(
                 self._site.completion(errand.session, errand.place.chat_id, body, answer)
@@ -238,7 +248,8 @@ class Turns:
     def _settle(self, errand: Errand) -> None:
         if errand.place is None:
             return
-        if errand.opened is not None and errand.opened.answer.finished:
+        if errand.complete:
+            assert errand.opened is not None
             self._remember(errand, errand.opened.answer.text.whole())
         elif errand.asked:
             remove = not errand.named
