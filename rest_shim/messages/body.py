@@ -1,7 +1,9 @@
 """What Anthropic's clients send: bodies and content blocks as typed structs.
 
 Members that no struct names are let through and mean nothing here, such as
-`context_management` and the fields of betas.
+`context_management`, the fields of betas, and marks for the cache
+(`cache_control`): upstreams cache by themselves, and models that read text
+alone refuse marked blocks.
 """
 
 import re
@@ -58,14 +60,12 @@ class Text(Struct, tag="text"):
     """Words."""
 
     text: str
-    cache_control: JsonObject | None = None
 
 
 class Image(Struct, tag="image"):
     """A picture."""
 
     source: Base64 | Address | Uploaded
-    cache_control: JsonObject | None = None
 
 
 class Document(Struct, tag="document"):
@@ -74,7 +74,6 @@ class Document(Struct, tag="document"):
     source: Base64 | Address | Uploaded | PlainText | Nested
     title: str | None = None
     context: str | None = None
-    cache_control: JsonObject | None = None
 
 
 class SearchResult(Struct, tag="search_result"):

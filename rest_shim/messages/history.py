@@ -96,10 +96,9 @@ def _parts(content: str | list[JsonObject], path: str) -> Parts:
 def _part(block: body.Block | JsonObject, path: str) -> Parts:
     match block:
         case body.Text():
-            return [_marked(pb.ContentPart(text=block.text), block.cache_control)] if block.text else []
+            return [pb.ContentPart(text=block.text)] if block.text else []
         case body.Image():
-            image = pb.ImagePart(media=_media(block.source, path))
-            return [_marked(pb.ContentPart(image=image), block.cache_control)]
+            return [pb.ContentPart(image=pb.ImagePart(media=_media(block.source, path)))]
         case body.Document():
             return _document(block, path)
         case body.SearchResult():
@@ -116,14 +115,13 @@ def _document(block: body.Document, path: str) -> Parts:
     about = [text for text in (block.title, block.context) if text]
     match block.source:
         case body.PlainText():
-            text = "\n\n".join([*about, block.source.data])
-            return [_marked(pb.ContentPart(text=text), block.cache_control)]
+            return [pb.ContentPart(text="\n\n".join([*about, block.source.data]))]
         case body.Nested():
             return [*_texts(about), *_parts(block.source.content, f"{path}.source.content")]
         case source:
             file = _media(source, path)
             file.filename = block.title or ""
-            return [_marked(pb.ContentPart(file=file), block.cache_control), *_texts(about[bool(block.title) :])]
+            return [pb.ContentPart(file=file), *_texts(about[bool(block.title) :])]
 
 
 def _texts(texts: Sequence[str]) -> Iterable[pb.ContentPart]:
@@ -144,10 +142,3 @@ def _media(source: body.Base64 | body.Address | body.Uploaded, path: str) -> Med
             return media
         case body.Uploaded():
             return Media(file_id=source.file_id)
-
-
-def _marked(part: pb.ContentPart, cache_control: JsonObject | None) -> pb.ContentPart:
-    """The part with the client's mark for the cache, which some upstreams honour."""
-    if cache_control:
-        part.extra_json = dump({"cache_control": cache_control}).decode()
-    return part

@@ -150,10 +150,9 @@ def test_the_system_text_comes_first() -> None:
     assert system == messages(system="Be brief.")[0]
 
 
-def test_marks_for_the_cache_stay_on_their_blocks() -> None:
+def test_marks_for_the_cache_are_left_out() -> None:
     found = messages(system=[text("Be brief.", cache_control={"type": "ephemeral"}), text("And kind.")])[0]
-    marked = pb.ContentPart(text="Be brief.", extra_json='{"cache_control":{"type":"ephemeral"}}')
-    assert [marked, pb.ContentPart(text="And kind.")] == list(found.parts)
+    assert [pb.ContentPart(text="Be brief."), pb.ContentPart(text="And kind.")] == list(found.parts)
 
 
 def test_an_earlier_answer_is_text_thinking_and_calls() -> None:
