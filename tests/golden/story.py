@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ class Case:
         assert made == (self.read(name) if self.has(name) else None)
 
 
-CASES = [Case(found.parent) for found in sorted(GOLDEN.glob("*/*/1_rest_request.json"))]
+CASES = [Case(found.parent) for found in sorted(GOLDEN.glob("chat/*/1_rest_request.json"))]
 
 
 # -- Qwen's side ------------------------------------------------------------------------------------------------------
@@ -151,13 +151,12 @@ def _title(message: Message | type[Message]) -> str:
 
 def one_by_one(messages: Iterable[StreamChatResponse]) -> list[StreamChatResponse]:
     """The same stream with one delta in each message. How many share one is up to the network, and means nothing."""
-    return [step for message in messages for step in _steps(message)]
-
-
-def _steps(message: StreamChatResponse) -> Sequence[StreamChatResponse]:
-    steps = [StreamChatResponse(deltas=[delta]) for delta in message.deltas]
-    if message.HasField("start"):
-        steps[0].start.CopyFrom(message.start)
-    if message.HasField("usage"):
-        steps[-1].usage.CopyFrom(message.usage)
+    steps: list[StreamChatResponse] = []
+    for message in messages:
+        found = [StreamChatResponse(deltas=[delta]) for delta in message.deltas]
+        steps += found
+        if message.HasField("start"):
+            found[0].start.CopyFrom(message.start)
+        if message.HasField("usage"):
+            steps[-1].usage.CopyFrom(message.usage)
     return steps
