@@ -31,7 +31,7 @@ class Place:
 
 PLACES: Mapping[str, Place] = {
     "chat_qwen_ai": Place("qwen3.7-plus", "qwen3.7-plus", account(1)),
-    "dashscope": Place("qwen-plus", "qwen3-vl-plus", ApiKey("sk-of-a-caller")),
+    "dashscope": Place("qwen3.7-plus", "qwen3-vl-plus", ApiKey("sk-of-a-caller")),
     "vllm": Place("Qwen/Qwen3-8B", "Qwen/Qwen3-VL-8B-Thinking", ApiKey("vllm-key-of-a-caller")),
     "sglang": Place("Qwen/Qwen3-8B", "Qwen/Qwen3-VL-8B-Thinking", ApiKey("sglang-key-of-a-caller")),
     "ollama": Place("qwen3:8b", "qwen3-vl:8b", ApiKey("ollama-key-of-a-caller")),
