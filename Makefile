@@ -1,11 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-engine test-all check fix proto golden docs bench image clean lock
+.PHONY: help setup demo serve test test-engine test-clients test-all check fix proto golden docs bench image clean lock
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 GENERATORS := .venv-proto/.ready
 ENGINE := .venv-engine/.ready
+CLIENTS := .venv-clients/.ready
 
 help: ## Print this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -32,7 +33,7 @@ serve: $(READY) ## Run the gateway with the settings of the environment.
 test: $(READY) ## Run all tests.
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-test-all: test ## The same; there is no test that CI runs and you cannot.
+test-all: test test-clients ## Run these and those with clients of others, as CI does.
 
 test-engine: $(READY) $(ENGINE) ## Run the tests with a real engine; it is compiled first, which takes minutes.
 	QWEN_E2E_ENGINE=$(CURDIR)/.venv-engine/bin/python $(BIN)/pytest tests/integration/test_real_engine.py
@@ -40,6 +41,15 @@ test-engine: $(READY) $(ENGINE) ## Run the tests with a real engine; it is compi
 $(ENGINE): requirements/engine.txt
 	$(PYTHON) -m venv .venv-engine
 	CMAKE_ARGS="-DGGML_NATIVE=OFF" .venv-engine/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/engine.txt
+	@touch $@
+
+test-clients: $(READY) $(CLIENTS) ## Run the tests with clients of others; those are installed first.
+	$(BIN)/pytest -n 2 tests/clients
+
+$(CLIENTS): requirements/clients.txt tests/clients/js/package-lock.json
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
+	PYTHONPATH=tests $(BIN)/python tests/clients/install.py
 	@touch $@
 
 check: $(READY) $(GENERATORS) ## Format, lint, types, import rules, proto rules, generated files; fails on any difference.
@@ -76,4 +86,4 @@ lock: $(READY) ## Lock the dependencies anew.
 	scripts/lock.sh
 
 clean: ## Remove what the targets above made.
-	rm -rf .venv .venv-proto .venv-engine .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist
+	rm -rf .venv .venv-proto .venv-engine .venv-clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist

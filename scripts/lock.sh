@@ -8,3 +8,4 @@ $compile pyproject.toml -o requirements/runtime.txt
 $compile pyproject.toml --extra typed --extra count --group test --group check --group bench -c requirements/runtime.txt -o requirements/dev.txt
 $compile requirements/proto.in -o requirements/proto.txt
 $compile requirements/engine.in -o requirements/engine.txt
+$compile requirements/clients.in -o requirements/clients.txt

@@ -22,10 +22,15 @@ class Ended:
 async def run(*command: str | Path, environment: Mapping[str, str], cwd: Path = REPOSITORY) -> Ended:
     """Runs a command to its end; no key of the machine's own environment reaches it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "QWEN_"))}
+    return await run_alone(*command, environment={**inherited, **environment}, cwd=cwd)
+
+
+async def run_alone(*command: str | Path, environment: Mapping[str, str], cwd: Path) -> Ended:
+    """Runs a command to its end, in this environment and no other."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
-        env={**inherited, **environment},
+        env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -1,0 +1,57 @@
+"""The official package of OpenAI: whole answers, and its helper for streams."""
+
+import json
+from typing import Any
+
+from asked import HELLO, TOOLS, WEATHER, Gateway, tell, user, weather
+from openai import AuthenticationError, OpenAI, pydantic_function_tool
+from pydantic import BaseModel
+
+
+class Weather(BaseModel):
+    """The weather of a city."""
+
+    city: str
+
+
+STRICT = [pydantic_function_tool(Weather, name="weather")]
+
+
+def whole(client: OpenAI, at: Gateway) -> str | None:
+    answer = client.chat.completions.create(model=at.model, messages=[user(HELLO)])
+    return answer.choices[0].message.content
+
+
+def streamed(client: OpenAI, at: Gateway) -> str | None:
+    with client.chat.completions.stream(model=at.model, messages=[user(HELLO)]) as stream:
+        return stream.get_final_completion().choices[0].message.content
+
+
+def called(client: OpenAI, at: Gateway) -> str | None:
+    """A streamed call, and a whole answer to its result."""
+    asked: list[Any] = [user(WEATHER)]
+    with client.chat.completions.stream(model=at.model, messages=asked, tools=STRICT) as stream:
+        message = stream.get_final_completion().choices[0].message
+    asked.append(message)
+    for call in message.tool_calls or []:
+        result = weather(**json.loads(call.function.arguments))
+        asked.append({"role": "tool", "tool_call_id": call.id, "content": result})
+    answer = client.chat.completions.create(model=at.model, messages=asked, tools=TOOLS)
+    return answer.choices[0].message.content
+
+
+def refused(at: Gateway) -> str:
+    with OpenAI(base_url=at.url, api_key=at.wrong_key) as client:
+        try:
+            return str(whole(client, at))
+        except AuthenticationError as error:
+            return type(error).__name__
+
+
+def heard(at: Gateway) -> dict[str, Any]:
+    with OpenAI(base_url=at.url, api_key=at.key) as client:
+        told = {"chat": whole(client, at), "stream": streamed(client, at), "tools": called(client, at)}
+    return {**told, "errors": refused(at)}
+
+
+tell(heard)

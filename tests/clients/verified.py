@@ -1,0 +1,71 @@
+"""The foreign clients that are run, and what each of them shows: rows for the tests, and for whoever tells of them."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON_LOCK = ROOT / "requirements" / "clients.txt"
+NODE_LOCK = ROOT / "tests" / "clients" / "js" / "package-lock.json"
+
+CHAT = "/v1/chat/completions"
+
+Shown = Literal["chat", "stream", "tools", "objects", "streamed objects", "errors"]
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client, the package that it is installed from, the path that it calls, and what it calls a refused key."""
+
+    name: str
+    registry: Literal["PyPI", "npm"]
+    package: str
+    program: str
+    path: str
+    shows: tuple[Shown, ...]
+    refusal: str
+
+    @property
+    def version(self) -> str:
+        """The version that is installed for the tests."""
+        return _of_pypi(self.package) if self.registry == "PyPI" else _of_npm(self.package)
+
+
+def _of_pypi(package: str) -> str:
+    found = re.search(rf"^{package}==([^ ;\\]+)", PYTHON_LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, f"{package} is not in {PYTHON_LOCK.name}"
+    return found[1]
+
+
+def _of_npm(package: str) -> str:
+    packages = json.loads(NODE_LOCK.read_text(encoding="utf-8"))["packages"]
+    version: str = packages[f"node_modules/{package}"]["version"]
+    return version
+
+
+TALK: tuple[Shown, ...] = ("chat", "stream", "tools", "errors")
+TALK_AND_OBJECTS: tuple[Shown, ...] = ("chat", "stream", "tools", "objects", "errors")
+OBJECTS: tuple[Shown, ...] = ("objects", "streamed objects", "errors")
+
+# Programs of ours that use a package.
+SDKS = (
+    Client("OpenAI for Python", "PyPI", "openai", "python/with_openai.py", CHAT, TALK, "AuthenticationError"),
+    Client("OpenAI for Node", "npm", "openai", "js/with_openai.mjs", CHAT, TALK, "AuthenticationError"),
+    Client(
+        "LangChain", "PyPI", "langchain-openai", "python/with_langchain.py", CHAT, TALK_AND_OBJECTS,
+        "OpenAIAuthenticationError",
+    ),
+    Client(
+        "PydanticAI", "PyPI", "pydantic-ai-slim", "python/with_pydantic_ai.py", CHAT, TALK_AND_OBJECTS,
+        "ModelHTTPError 401",
+    ),
+    Client("LiteLLM", "PyPI", "litellm", "python/with_litellm.py", CHAT, TALK, "AuthenticationError"),
+    Client(
+        "Instructor", "PyPI", "instructor", "python/with_instructor.py", CHAT, OBJECTS,
+        "InstructorRetryException AuthenticationError",
+    ),
+    Client("Qwen-Agent", "PyPI", "qwen-agent", "python/with_qwen_agent.py", CHAT, TALK, "ModelServiceError"),
+    Client("AI SDK", "npm", "@ai-sdk/openai-compatible", "js/with_ai_sdk.mjs", CHAT, TALK, "APICallError 401"),
+)  # fmt: skip
