@@ -4,7 +4,7 @@ The reason in `google.rpc.ErrorInfo` decides; a status without one comes from
 the transport, and its code decides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,12 +120,13 @@ class HttpError(Exception):
         self.param = param
         self.retry_after = retry_after
         self.attempts = ""
+        self.answer: str | None = None
 
     @property
     def body(self) -> Json:
-        """`{"error": {message, type, param, code}}`."""
+        """`{"error": {message, type, param, code}}`, and `answer` where the model's words are what is wrong."""
         error = {"message": self.message, "type": self.row.type, "param": self.param, "code": self.row.code}
-        return {"error": error}
+        return {"error": error if self.answer is None else {**error, "answer": self.answer}}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -140,20 +141,21 @@ class HttpError(Exception):
 
 def http_error(error: grpc.aio.AioRpcError) -> HttpError:
     """What a failed call looks like to an OpenAI client."""
-    row, param, retry_after, attempts = CODES[error.code()], None, None, ""
+    row, param, retry_after = CODES[error.code()], None, None
+    facts: Mapping[str, str] = {}
     for detail in _details(error):
         match detail:
             case ErrorInfo():
                 row = REASONS.get(detail.reason, row)
-                row = replace(row, retry=row.retry and "partial" not in detail.metadata)
-                attempts = detail.metadata.get("attempts", "")
+                facts = detail.metadata
+                row = replace(row, retry=row.retry and "partial" not in facts)
             case RetryInfo():
                 retry_after = detail.retry_delay.ToMilliseconds() / 1000
             case BadRequest() if detail.field_violations:
                 field = detail.field_violations[0].field
                 param = _FORM_NAMES.get(field, field)
     found = HttpError(row, error.details() or row.code, param=param, retry_after=retry_after)
-    found.attempts = attempts
+    found.attempts, found.answer = facts.get("attempts", ""), facts.get("answer")
     return found
 
 

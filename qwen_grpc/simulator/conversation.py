@@ -13,6 +13,7 @@ from qwen_grpc.simulator.script import Sent
 
 DATA_URI = re.compile(r"data:\w+/([\w.+-]+)")
 DICTATED = re.compile(r"\[\[call:([\w-]+) (\{.*?\})]]", re.DOTALL)
+FORM = re.compile(r"^Answer with [^\n]*\bJSON\b.*?(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 # Where the address of a medium stands in a part, by the kind that the answer calls it.
 MEDIA = {
     "image_url": "image",
@@ -76,12 +77,19 @@ class Conversation:
         stop = self.parameters.get("stop") or []
         return [stop] if isinstance(stop, str) else [one for one in stop if isinstance(one, str)]
 
+    @property
+    def form(self) -> dict[str, Any] | None:
+        """The schema of the wanted JSON, empty for any object; None when text is wanted. Words may ask for it too."""
+        if self.response_format == "text":
+            spoken = (text_of(one.get("content")) for one in self.messages if one.get("role") in ("system", "user"))
+            return next((form for form in map(form_in, spoken) if form is not None), None)
+        return (self.parameters["response_format"].get("json_schema") or {}).get("schema") or {}
+
     def shaped(self, said: str) -> str:
         """A text in the wanted form: as it is, or as JSON, after the schema if there is one."""
-        if self.response_format == "text":
+        if self.form is None:
             return said
-        wanted = (self.parameters["response_format"].get("json_schema") or {}).get("schema")
-        return json.dumps(filled(wanted, said) if wanted else {"answer": said}, ensure_ascii=False)
+        return json.dumps(filled(self.form, said) if self.form else {"answer": said}, ensure_ascii=False)
 
     def number(self, name: str) -> int | None:
         """A whole number among the parameters."""
@@ -114,6 +122,13 @@ def dictated(text: str) -> tuple[str, str] | None:
     """The name and the arguments of the last call that a text spells out: `[[call:NAME {"argument": "value"}]]`."""
     calls = DICTATED.findall(text)
     return calls[-1] if calls else None
+
+
+def form_in(text: str) -> dict[str, Any] | None:
+    """The schema that some words want the answer to follow, empty for any object; None when they want no JSON."""
+    found = FORM.search(text)
+    lines = found[0].split("\n") if found else []
+    return next((json.loads(line) for line in lines if line.startswith("{")), {}) if found else None
 
 
 def name_of(url: str, kind: str) -> str:

@@ -1,4 +1,7 @@
-"""What the fake says when a prompt offers functions in words, in the form in which Qwen's models were trained."""
+"""What the fake says when a prompt offers functions in words, in the form in which Qwen's models were trained.
+
+A prompt may ask for JSON in words, too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from typing import Any
 
-from qwen_grpc.simulator.conversation import dictated, filled
+from qwen_grpc.simulator.conversation import dictated, filled, form_in
+from qwen_grpc.simulator.form_script import json_fenced, json_plain, json_wrapped, json_wrong
 from qwen_grpc.simulator.script import Scenario, Step, Turn, ending, saying, thinking_raw, thinking_summary
 
 OFFER = re.compile(r"^<tools>\n(.+)\n</tools>$", re.MULTILINE | re.DOTALL)
@@ -21,10 +25,12 @@ Telling = Callable[[Turn], Iterator[Step]]
 
 
 def words_scenario(text: str) -> str:
-    """The scenario that a message asks for by its words: empty, a call, or an answer to the result of one."""
+    """The scenario that a message asks for by its words: empty, a call, an answer to the result of one, or JSON."""
     if text.endswith(LAST_RESULT):
         return "tool_answer"
-    return "tool_call" if OFFER.search(text) else ""
+    if OFFER.search(text):
+        return "tool_call"
+    return "json_plain" if form_in(text) is not None else ""
 
 
 def calls(turn: Turn) -> list[str]:
@@ -102,8 +108,9 @@ WORDS_SCENARIOS: dict[str, Scenario] = {
     **{
         before + telling.__name__: _after(first, telling)
         for before, first in {"": _nothing, "think_": thinking_raw, "summary_": thinking_summary}.items()
-        for telling in (tool_call, tool_answer)
+        for telling in (tool_call, tool_answer, json_plain)
     },
     **{telling.__name__: _after(_nothing, telling) for telling in (tool_text, tool_shown, tool_broken)},
+    **{telling.__name__: _after(_nothing, telling) for telling in (json_fenced, json_wrapped, json_wrong)},
     "tool_cut": _after(_nothing, tool_cut, whole=False),
 }

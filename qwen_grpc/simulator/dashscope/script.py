@@ -48,7 +48,7 @@ class Turn:
         said = echoed(self.prompt, (*self.asked.sent(), *self.files))
         if last.get("role") == "tool":
             said = f"The tool said: {text_of(last.get('content'))}"
-        if asked.response_format != "text":
+        if asked.form is not None:
             return asked.shaped(said)
         if asked.searches and (asked.parameters.get("search_options") or {}).get("enable_citation"):
             said += _citation(asked.parameters["search_options"].get("citation_format", "[<number>]"))
@@ -150,6 +150,18 @@ def _made_up(turn: Turn, count: int) -> list[tuple[str, str]]:
     ]
 
 
+def json_fenced(turn: Turn) -> Iterator[Step]:
+    """The answer in a code block."""
+    yield Said(f"```json\n{turn.answer}\n```")
+    yield End("stop")
+
+
+def json_wrong(turn: Turn) -> Iterator[Step]:  # noqa: ARG001 - every scenario takes the turn
+    """JSON that follows no schema with properties."""
+    yield Said('["something", "else"]')
+    yield End("stop")
+
+
 def slow(turn: Turn) -> Iterator[Step]:
     """The answer, one character at a time."""
     for character in turn.answer:
@@ -236,6 +248,8 @@ SCENARIOS: dict[str, Scenario] = {
     "tools": tools,
     "parallel_tools": parallel_tools,
     "vl_finish": vl_finish,
+    "json_fenced": json_fenced,
+    "json_wrong": json_wrong,
     "slow": slow,
     "long": long,
     "empty_answer": empty_answer,
