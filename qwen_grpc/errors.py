@@ -307,7 +307,7 @@ class ShuttingDown(QwenError):
 
 
 class StateStoreUnavailable(QwenError):
-    """The ledger of jobs and files cannot be read or written."""
+    """The ledger of jobs, files and responses cannot be read or written."""
 
     code, reason = StatusCode.UNAVAILABLE, "STATE_STORE_UNAVAILABLE"
 

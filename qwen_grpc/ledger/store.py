@@ -76,7 +76,7 @@ class Ledger:
         try:
             return await asyncio.shield(loop.run_in_executor(self._thread, self._transaction, work))
         except (sqlite3.Error, OSError) as error:
-            raise StateStoreUnavailable("the ledger of jobs and files cannot be read or written") from error
+            raise StateStoreUnavailable("the ledger of jobs, files and responses cannot be read or written") from error
 
     async def owner(self, upstream: str, account: str) -> str:
         """The name under which an account owns things here; it cannot be turned back into the account."""

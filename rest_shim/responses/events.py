@@ -97,6 +97,18 @@ class EventWriter:
         return self._tape.taken()
 
     def _add(self, delta: ChatDelta) -> None:
+        said = delta.ListFields()
+        if len(said) == 1 and said[0][0].number == ChatDelta.CONTENT_FIELD_NUMBER:
+            # Nearly all of a stream.
+            self._say(said[0][1])
+        else:
+            self._add_any(delta)
+
+    def _say(self, text: str) -> None:
+        if text:
+            self._message().text().add(text, ())
+
+    def _add_any(self, delta: ChatDelta) -> None:
         if delta.reasoning_content:
             self._think().add(delta.reasoning_content)
         if delta.content:
