@@ -14,7 +14,7 @@ def simulate(
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 9100,
     pace: Annotated[float, typer.Option(help="Seconds between two events of a stream.")] = 0.03,
 ) -> None:
-    """Run a local imitation of chat.qwen.ai, with faults on demand."""
+    """Run a local imitation of chat.qwen.ai, DashScope and own engines, with faults on demand."""
     run(_simulate(host, port, pace))
 
 

@@ -4,17 +4,24 @@ import asyncio
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import node_sdk
 import pytest
+from operated import operated
 from subprocesses import REPOSITORY, Ended, run
 from support import House, open_house, records
+
+from qwen_grpc.configuration import TABLES, Configuration, load_configuration
+from qwen_grpc.simulator import Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EXAMPLES = REPOSITORY / "examples"
 MAX_LINES = 60
+# Where `qwen-grpc simulate` listens.
+SIMULATE = "http://127.0.0.1:9100"
 PRINTED = {
     "openai_sdk.py": "You said: Hello from the openai package\n",
     "langchain_chat.py": "You said: Hello from LangChain\n(8 tokens)\n",
@@ -24,6 +31,11 @@ PRINTED = {
         "thinking: The person wants to hear the words again. An echo is enough.\n"
         "answer: You said: Where do echoes come from? [[1]].\n"
         "source: How echoes work https://example.org/echo\n"
+    ),
+    "official_api.py": (
+        "official, qwen-plus: You said: Where do echoes come from? [1].\n"
+        "source: How echoes work https://example.org/echo\n"
+        "tokens: 26\n"
     ),
     "deep_research.py": (
         "asked back: Which period should the report cover, and for which readers?\n"
@@ -43,6 +55,7 @@ OTHERS = {
     "edit_picture.py",
     "save_video.py",
     "ask_document.py",
+    "own_engine.py",
 }
 
 
@@ -125,6 +138,31 @@ async def test_the_example_with_a_document_asks_about_it(house: House, tmp_path:
         assert ended.out == (f"uploaded {name}: {size} bytes\nYou sent: {name} (file)\nYou said: What is this about?\n")
     first = next(iter(house.simulator.files.values()))
     assert (first.content, first.kind, first.parse_status) == (notes.read_bytes(), "file", "success")
+
+
+def three_kinds(simulator: Simulator) -> Configuration:
+    """The configuration of the examples, with this simulator's address in place of the usual one."""
+    values = tomllib.loads((EXAMPLES / "qwen-grpc.toml").read_text().replace(SIMULATE, simulator.url))
+    return load_configuration(None, {name: value for name, value in values.items() if name in TABLES})
+
+
+@pytest.mark.asyncio
+async def test_the_example_with_an_own_engine_runs_before_the_configuration_that_lies_beside_it() -> None:
+    async with operated(three_kinds) as house:
+        ended = await example(house, sys.executable, EXAMPLES / "own_engine.py")
+        others = [
+            await example(house, sys.executable, EXAMPLES / name) for name in ("official_api.py", "openai_sdk.py")
+        ]
+        paths = {request.path for request in house.simulator.requests}
+
+    served, thinking, answer = ended.out.splitlines()
+    assert served.startswith("served: Qwen/Qwen3-8B, ")
+    assert (thinking, answer) == (
+        "thinking: The person wants to hear the words again. An echo is enough.",
+        "answer: You said: Hello from the engine",
+    )
+    assert [other.out for other in others] == [PRINTED[name] for name in names]
+    assert {"/engine/vllm/v1/chat/completions", "/api/v2/chat/completions"} < paths
 
 
 @pytest.mark.asyncio
