@@ -60,10 +60,11 @@ class Conversation:
 
     @property
     def dictated(self) -> tuple[str, str] | None:
-        """The call that the last user message spells out, as long as nothing follows it and its function is offered."""
+        """The call that the last user message spells out, until that is answered; none of a function not offered."""
         call = dictated(self.prompt)
         offered = {tool.get("name") for tool in self.tools}
-        return call if call and call[0] in offered and self.messages[-1] is self._last_user else None
+        speakers = [one["role"] for one in self.messages if one.get("role") in ("user", "assistant", "tool")]
+        return call if call and call[0] in offered and speakers[-1:] == ["user"] else None
 
     @property
     def response_format(self) -> str:

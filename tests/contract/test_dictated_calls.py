@@ -57,3 +57,9 @@ async def test_a_function_that_is_not_offered_is_not_called(house: Operated, nam
 async def test_the_site_calls_what_is_offered_instead(house: Operated) -> None:
     asked = await answer(house, "chat_qwen_ai", said(DICTATED), tools=[ALARM])
     assert [call["function"]["name"] for call in asked["tool_calls"]] == ["alarm"]
+
+
+@shared
+async def test_a_reminder_behind_the_question_does_not_hide_the_call(house: Operated) -> None:
+    asked = await answer(house, "vllm", said(DICTATED), {"role": "system", "content": "Be brief."}, tools=[WEATHER])
+    assert len(asked["tool_calls"]) == 1
