@@ -150,9 +150,8 @@ def three_kinds(simulator: Simulator) -> Configuration:
 async def test_the_example_with_an_own_engine_runs_before_the_configuration_that_lies_beside_it() -> None:
     async with operated(three_kinds) as house:
         ended = await example(house, sys.executable, EXAMPLES / "own_engine.py")
-        others = [
-            await example(house, sys.executable, EXAMPLES / name) for name in ("official_api.py", "openai_sdk.py")
-        ]
+        names = ("official_api.py", "openai_sdk.py")
+        others = [await example(house, sys.executable, EXAMPLES / name) for name in names]
         paths = {request.path for request in house.simulator.requests}
 
     served, thinking, answer = ended.out.splitlines()
