@@ -14,20 +14,20 @@ from rest_shim.messages.body import blocks
 Parts = list[pb.ContentPart]
 
 
-def history(prompt: body.Prompt) -> list[pb.ChatMessage]:
-    """The system text and all turns, oldest first."""
-    messages = [_said(pb.ROLE_SYSTEM, prompt.system, "system")] if prompt.system else []
+def history(prompt: body.Prompt) -> list[tuple[pb.ChatMessage, str]]:
+    """The system text and all turns, oldest first, each message with its path in the body."""
+    messages = [(_said(pb.ROLE_SYSTEM, prompt.system, "system"), "system")] if prompt.system else []
     for at, turn in enumerate(prompt.messages):
-        messages += _turn(turn, f"messages[{at}].content")
+        messages += _turn(turn, f"messages[{at}]")
     return messages
 
 
-def _turn(turn: body.Turn, path: str) -> list[pb.ChatMessage]:
+def _turn(turn: body.Turn, path: str) -> list[tuple[pb.ChatMessage, str]]:
     match turn.role:
         case "assistant":
-            return [_answered(turn.content, path)]
+            return [(_answered(turn.content, f"{path}.content"), path)]
         case "system":
-            return [_said(pb.ROLE_SYSTEM, turn.content, path)]
+            return [(_said(pb.ROLE_SYSTEM, turn.content, f"{path}.content"), path)]
         case "user":
             return _asked(turn.content, path)
 
@@ -39,24 +39,25 @@ def _said(role: pb.Role, content: str | list[JsonObject], path: str) -> pb.ChatM
     return pb.ChatMessage(role=role, parts=_parts(content, path))
 
 
-def _asked(content: str | list[JsonObject], path: str) -> list[pb.ChatMessage]:
+def _asked(content: str | list[JsonObject], path: str) -> list[tuple[pb.ChatMessage, str]]:
     """What came of calls, one message for each, and then what the user says.
 
     A result is text. Media in it follow in the user's message, which models
     look at.
     """
     if isinstance(content, str):
-        return [_said(pb.ROLE_USER, content, path)]
-    results: list[pb.ChatMessage] = []
+        return [(_said(pb.ROLE_USER, content, path), path)]
+    results: list[tuple[pb.ChatMessage, str]] = []
     parts: Parts = []
-    for block, where in blocks(content, path):
+    for block, where in blocks(content, f"{path}.content"):
         if isinstance(block, body.ToolResult):
             message, media = _result(block, where)
-            results.append(message)
+            results.append((message, where))
             parts += media
         else:
             parts += _part(block, where)
-    return [*results, pb.ChatMessage(role=pb.ROLE_USER, parts=parts)] if parts or not results else results
+    said = [(pb.ChatMessage(role=pb.ROLE_USER, parts=parts), path)] if parts or not results else []
+    return [*results, *said]
 
 
 def _result(result: body.ToolResult, path: str) -> tuple[pb.ChatMessage, Parts]:

@@ -33,9 +33,10 @@ def read(asked: body.Body) -> pb.CompleteChatRequest:
 
 def read_prompt(prompt: body.Prompt) -> pb.CompleteChatRequest:
     """What the model is to read, and how it is to answer."""
-    request = pb.CompleteChatRequest(model=prompt.model, messages=history(prompt))
-    for at, tool in enumerate(prompt.tools or ()):
-        _put_tool(request, tool, f"tools[{at}]")
+    request = pb.CompleteChatRequest(model=prompt.model, messages=[message for message, _ in history(prompt)])
+    request.tools.extend(pb.Tool(function=_function(tool, path)) for tool, path in functions(prompt))
+    if any(_is_search(tool) for tool in prompt.tools or ()):
+        request.search.enabled = True
     if request.tools:
         # Anthropic's models call several tools at once unless they are told not to.
         request.parallel_tool_calls = not (prompt.tool_choice and prompt.tool_choice.disable_parallel_tool_use)
@@ -49,14 +50,18 @@ def read_prompt(prompt: body.Prompt) -> pb.CompleteChatRequest:
     return request
 
 
-def _put_tool(request: pb.CompleteChatRequest, tool: body.Tool, path: str) -> None:
-    if tool.type in (None, "custom"):
-        request.tools.add(function=_function(tool, path))
-    elif tool.type.startswith(_SEARCH):
-        request.search.enabled = True
-    else:
-        text = f"{path}.type: only Anthropic's models know this tool; describe it with a name and an input_schema"
-        raise bad_request(f"{path}.type", text, "invalid_value")
+def functions(prompt: body.Prompt) -> list[tuple[body.Tool, str]]:
+    """The tools that the client runs, each with its path in the body."""
+    found = [(tool, f"tools[{at}]") for at, tool in enumerate(prompt.tools or ()) if not _is_search(tool)]
+    for tool, path in found:
+        if tool.type not in (None, "custom"):
+            text = f"{path}.type: only Anthropic's models know this tool; describe it with a name and an input_schema"
+            raise bad_request(f"{path}.type", text, "invalid_value")
+    return found
+
+
+def _is_search(tool: body.Tool) -> bool:
+    return tool.type is not None and tool.type.startswith(_SEARCH)
 
 
 def _function(tool: body.Tool, path: str) -> pb.FunctionTool:

@@ -18,6 +18,7 @@ HELLO: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Hello"}],
 }
 THINKING = {"type": "enabled", "budget_tokens": 1024}
+SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 WEATHER = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 
 
@@ -87,9 +88,8 @@ async def test_thinking_comes_first_when_it_was_asked_for(house: House) -> None:
 
 @pytest.mark.asyncio
 async def test_pages_of_a_search_are_citations(house: House) -> None:
-    search = {"type": "web_search_20250305", "name": "web_search"}
     async with client_of(house) as client:
-        message = await client.messages.create(**HELLO, tools=[search])
+        message = await client.messages.create(**HELLO, tools=[SEARCH])
 
     assert [page.url for page in message.content[0].citations] == ["https://example.org/echo"]
 
@@ -237,3 +237,26 @@ async def test_half_an_emoji_is_no_failure(house: House, path: str) -> None:
     content = '{"model":"qwen-max","max_tokens":9,"messages":[{"role":"user","content":"Hello \\ud83d"}]}'
     reply = await house.http.post(path, content=content, headers=bearer())
     assert reply.status_code == 200, reply.text
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"stop_sequences": ["x"] * 17}, "stop_sequences"),
+        ({"tools": [SEARCH, {"name": "f", "input_schema": {"type": "objekt"}}]}, "tools[1].input_schema.type"),
+        ({"tools": [WEATHER, WEATHER]}, "tools[1].name"),
+        (
+            {
+                "system": "Be brief.",
+                "messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "nobody"}]}],
+            },
+            "messages[0].content[0].tool_use_id",
+        ),
+    ],
+    ids=["stops", "schema", "twice", "result"],
+)
+async def test_what_is_wrong_is_named_as_it_was_sent(house: House, more: dict[str, Any], path: str) -> None:
+    for stream in (False, True):
+        reply = await house.http.post("/v1/messages", json={**HELLO, **more, "stream": stream}, headers=bearer())
+        assert (reply.status_code, path in reply.json()["error"]["message"]) == (400, True), reply.text
