@@ -154,6 +154,22 @@ async def test_a_tool_is_called_and_its_result_answered(house: House, streamed: 
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_tools_of_the_official_api_are_called_too(house: House, streamed: bool) -> None:
+    async with client_of(house, api_key="sk-somebody-s-own") as client:
+        asked: Any = {"model": "qwen-plus", "tools": [WEATHER]}
+        choice = {"type": "function", "name": "get_weather"}
+        first = await answered(client, streamed, input="In Paris?", store=True, tool_choice=choice, **asked)
+        call = first.output[-1]
+        assert (call.type, call.name, first.store) == ("function_call", "get_weather", True)
+        more: Any = {"input": [result_of(call)], "previous_response_id": first.id}
+        second = await answered(client, streamed, **more, **asked)
+        listed = [item.type async for item in client.responses.input_items.list(second.id, order="asc")]
+    assert "sunny" in second.output_text
+    assert listed == ["message", "function_call", "function_call_output"]
+
+
+@pytest.mark.asyncio
 async def test_a_call_may_be_named_instead_of_repeated(house: House) -> None:
     async with client_of(house) as client:
         said: list[Any] = [{"role": "user", "content": "The weather in Paris?"}]
