@@ -31,8 +31,9 @@ from qwen_grpc.upstreams.chat_qwen_ai.sizes import PIXELS, RATIOS
 from qwen_grpc.upstreams.dashscope.image_models import IMAGE_MODELS, ImageModel
 from qwen_grpc.upstreams.dashscope.messages import ANYWHERE as EACH_MESSAGE
 from qwen_grpc.upstreams.dashscope.messages import BY_MODEL as EACH_MESSAGE_BY_MODEL
-from qwen_grpc.upstreams.dashscope.models import TRAITS, Traits
+from qwen_grpc.upstreams.dashscope.models import TRAITS
 from qwen_grpc.upstreams.dashscope.parameters import ANYWHERE, BY_MODEL
+from qwen_grpc.upstreams.dashscope.traits import Traits
 from qwen_grpc.upstreams.dashscope.video_models import VIDEO_MODELS, VideoModel, lengths
 from qwen_grpc.upstreams.fetcher import MAX_FETCHED
 from qwen_grpc.upstreams.kinds import MAX_BYTES, MAX_FILES, MIB
@@ -50,7 +51,8 @@ from qwen_grpc.v1 import (
     tokens_pb2,
     videos_pb2,
 )
-from rest_shim.errors import REASONS
+from rest_shim.errors import REASONS, HttpError
+from rest_shim.messages.errors import failure_body, failure_status
 from rest_shim.routes import ROUTES, shown
 from rest_shim.settings import ShimSettings, StandaloneSettings
 from rest_shim.stubs import CHANNEL_OPTIONS
@@ -134,6 +136,18 @@ def reasons() -> Iterator[Row]:
         meaning = (found[0].__doc__ or "").splitlines()[0] if found else SHIM_FINDS.get(reason, "Not used yet.")
         retry = "true" if row.retry else "false"
         yield (f"`{reason}`", meaning, codes, str(row.status), f"`{row.type}`, `{row.code}`", retry)
+
+
+def anthropic_errors() -> Iterator[Row]:
+    """The failures in Anthropic's form: which reasons have which word."""
+    yield ("HTTP", "`type`", "reasons")
+    found: dict[tuple[int, str], list[str]] = {}
+    for reason, row in REASONS.items():
+        failure = HttpError(row, "")
+        told = (failure_status(failure), failure_body(failure, "")["error"]["type"])
+        found.setdefault(told, []).append(f"`{reason}`")
+    for (status, word), reasons in sorted(found.items()):
+        yield (str(status), f"`{word}`", ", ".join(reasons))
 
 
 def _below(kind: type[QwenError]) -> Iterator[type[QwenError]]:
@@ -343,6 +357,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "config_keys": part(KeyConfig),
     "config_secrets": part(SecretRef),
     "config_tls": part(TlsConfig),
+    "anthropic_errors": anthropic_errors,
     "reasons": reasons,
     "rpcs": rpcs,
     "options": options,

@@ -17,7 +17,15 @@ from support import House
 from qwen_grpc.cli.demo import demo_credential
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/clients.md", "docs/responses.md", "docs/images.md", "docs/files.md", "docs/chats.md")
+PAGES = (
+    "README.md",
+    "docs/clients.md",
+    "docs/responses.md",
+    "docs/messages.md",
+    "docs/images.md",
+    "docs/files.md",
+    "docs/chats.md",
+)
 LIMIT_S = 40
 
 _block = re.compile(r"^```(python|sh|js) test\n(.*?)^```\n\n(.*)$", re.MULTILINE | re.DOTALL)
