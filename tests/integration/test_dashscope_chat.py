@@ -1,6 +1,7 @@
 """Chat by DashScope, through both doors."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -245,3 +246,17 @@ async def test_a_document_is_uploaded_and_named_by_its_id() -> None:
         assert user == {"role": "user", "content": "Which colour?"}
         refused = await house.reply(parts, model="qwen-plus")
         assert (refused.status_code, refused.json()["error"]["param"]) == (400, "messages[0].content[1].file")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("cue", ["", " [[sim:json_fenced]]", " [[sim:json_wrong]]"])
+async def test_a_model_without_schemas_is_asked_for_one_in_words(cue: str) -> None:
+    schema = {"type": "object", "properties": {"said": {"type": "string"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    async with open_dashscope() as house:
+        message = await house.message(f"Hello{cue}", model="qwen-plus", response_format=wanted)
+        assert list(json.loads(message["content"])) == ["said"]
+        bodies = [one.json for one in house.arrived()]
+    assert len(bodies) == (2 if "wrong" in cue else 1)
+    assert all("response_format" not in body for body in bodies)
+    assert '{"type":"object"' in bodies[0]["messages"][0]["content"]

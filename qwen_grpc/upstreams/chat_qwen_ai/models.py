@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from qwen_grpc.errors import UpstreamProtocol
+from qwen_grpc.upstreams.chat_qwen_ai.features import features_of
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE
 from qwen_grpc.v1 import models_pb2 as pb
@@ -108,6 +109,8 @@ def _model(entry: ListedModel, raw: bytes) -> pb.Model:
         active=entry.info.is_active is not False,
         upstream_json=raw.decode(),
     )
+    if pb.CAPABILITY_CHAT in model.capabilities:
+        model.features.update(features_of(model.capabilities))
     if entry.info.created_at:
         model.create_time.FromSeconds(entry.info.created_at)
     return model
@@ -116,6 +119,7 @@ def _model(entry: ListedModel, raw: bytes) -> pb.Model:
 def _capabilities(meta: Meta) -> list[pb.Capability]:
     flags = {**(meta.capabilities or {}), **(meta.abilities or {})}
     found = [_ROUTES[route] for route in meta.chat_type or ("t2t",) if route in _ROUTES]
+    found += [pb.CAPABILITY_TOOLS] if pb.CAPABILITY_CHAT in found else []
     found += [pb.CAPABILITY_THINKING] if flags.get("thinking") else []
     found += [pb.CAPABILITY_VISION] if flags.get("vision") else []
     return sorted(set(found))

@@ -8,8 +8,8 @@ from qwen_grpc.credentials import ApiKey
 from qwen_grpc.errors import InvalidParameter, NotFound, Unsupported
 from qwen_grpc.upstreams.base import Attachment
 from qwen_grpc.upstreams.dashscope.media import MediaInput
-from qwen_grpc.upstreams.dashscope.models import Traits
 from qwen_grpc.upstreams.dashscope.parameters import Asked
+from qwen_grpc.upstreams.dashscope.traits import Traits
 from qwen_grpc.upstreams.kinds import SNIFFED_BYTES, sniffed
 from qwen_grpc.upstreams.media_items import Item, media_of
 from qwen_grpc.v1.chat_pb2 import ChatMessage, CompleteChatRequest

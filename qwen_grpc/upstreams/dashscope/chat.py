@@ -7,9 +7,11 @@ from functools import partial
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import ForcedTools
 from qwen_grpc.credentials import ApiKey
+from qwen_grpc.emulation.shaped import shaped
 from qwen_grpc.upstreams.base import Attachment
 from qwen_grpc.upstreams.dashscope.attached import Inlining
 from qwen_grpc.upstreams.dashscope.encode import Encoded, encoded
+from qwen_grpc.upstreams.dashscope.features import emulates
 from qwen_grpc.upstreams.dashscope.models import traits_of
 from qwen_grpc.upstreams.dashscope.native import OSS, RESOLVE
 from qwen_grpc.upstreams.dashscope.native_answer import NativeAnswer
@@ -40,14 +42,25 @@ class Chat:
         host = origin.host
         self._dialect = Dialect(origin.name, partial(refused_event, host), partial(failed_finish, host))
 
-    async def run(
+    def run(
         self,
         request: CompleteChatRequest,
         model: ResolvedModel,
         key: ApiKey,
         attachments: Mapping[str, Attachment],
     ) -> AsyncGenerator[StreamChatResponse, None]:
-        """Yields the answer; see `Upstream.chat`."""
+        """Gives the answer; see `Upstream.chat`."""
+        turn = partial(self._run, model=model, key=key, attachments=attachments)
+        emulated = emulates(request.response_format, traits_of(model.id))
+        return shaped(request, turn) if emulated else turn(request)
+
+    async def _run(
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        key: ApiKey,
+        attachments: Mapping[str, Attachment],
+    ) -> AsyncGenerator[StreamChatResponse, None]:
         traits = traits_of(model.id)
         asked = Asked(request, model, traits, settled(request, model, traits, self._forced_tools))
         body = encoded(await self._inlining.inlined(asked, key, attachments), asked)

@@ -6,7 +6,7 @@ from typing import Any
 
 from qwen_grpc.errors import Unsupported
 from qwen_grpc.openai_json.jsontext import JsonObject
-from qwen_grpc.upstreams.dashscope.models import Traits
+from qwen_grpc.upstreams.dashscope.traits import Traits
 
 SYSTEM, DEVELOPER = "system", "developer"
 # Members of our own answers that clients send back with a history, and that say nothing there.

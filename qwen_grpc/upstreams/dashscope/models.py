@@ -6,52 +6,19 @@ table is what is offered; ids that only the service lists are added to it.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
 
 import msgspec
 from msgspec import Struct
 
 from qwen_grpc.errors import UpstreamProtocol
+from qwen_grpc.upstreams.dashscope.features import features_of
 from qwen_grpc.upstreams.dashscope.image_models import IMAGE_MODELS
 from qwen_grpc.upstreams.dashscope.names import row_of
 from qwen_grpc.upstreams.dashscope.origin import DASHSCOPE
+from qwen_grpc.upstreams.dashscope.traits import ALWAYS, NEVER, OFF, ON, Traits
 from qwen_grpc.upstreams.dashscope.video_models import VIDEO_MODELS
 from qwen_grpc.v1 import models_pb2 as pb
 
-
-class Thinking(Enum):
-    """Whether a model thinks when nobody says whether it shall."""
-
-    ON = "on"
-    OFF = "off"
-    ALWAYS = "always"
-    NEVER = "never"
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What a chat model takes: most tokens in and out (0 is not known), its kinds of input, and what it can do.
-
-    `inputs` are of `tiva`: text, images, video, audio. `can` are of `TSJXERNFM`:
-    T calls tools, S searches, J answers in JSON, X follows a JSON schema, E has
-    its own words for efforts, R reads earlier thinking, N knows `n` and
-    `logit_bias`, F reads files, M takes `metadata`.
-    """
-
-    context: int = 0
-    output: int = 0
-    inputs: str = "t"
-    thinking: Thinking = Thinking.NEVER
-    can: str = ""
-
-    @property
-    def sees(self) -> bool:
-        """Whether it takes more than text; then its native path is another one."""
-        return self.inputs != "t"
-
-
-ON, OFF, ALWAYS, NEVER = Thinking
 _MILLION = 1_000_000
 _FLAGSHIP = Traits(_MILLION, 131_072, "tiv", ON, "TSJXERM")
 _HYBRID = Traits(_MILLION, 65_536, "tiv", ON, "TSJM")
@@ -246,6 +213,7 @@ def _chat_model(id_: str) -> pb.Model:
     model.output_modalities.append(pb.MODALITY_TEXT)
     if traits.output:
         model.max_output_tokens = traits.output
+    model.features.update(features_of(traits))
     return model
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.errors import InvalidParameter, Unsupported
 from qwen_grpc.openai_json.jsontext import JsonObject, load_object
-from qwen_grpc.upstreams.dashscope.models import Traits
 from qwen_grpc.upstreams.dashscope.thinking import AUTO, Thought
+from qwen_grpc.upstreams.dashscope.traits import Traits
 from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import ForcedTools
 from qwen_grpc.errors import Unsupported
-from qwen_grpc.upstreams.dashscope.models import ALWAYS, NEVER, ON, Traits
+from qwen_grpc.upstreams.dashscope.traits import ALWAYS, NEVER, ON, Traits
 from qwen_grpc.upstreams.efforts import TOKENS
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, ResponseFormat, ThinkingOptions, ToolChoice
 

@@ -153,4 +153,5 @@ class OpenAiEngine(Upstream):
         return known
 
     async def _fetch_models(self, credentials: Credentials) -> Sequence[Model]:
-        return decode_models(self._server.place, await self._server.document("GET", MODELS, credentials))
+        listed = await self._server.document("GET", MODELS, credentials)
+        return decode_models(self._server.place, listed, self._dialect.known)

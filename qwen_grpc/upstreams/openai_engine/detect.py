@@ -16,7 +16,7 @@ from qwen_grpc.errors import (
     UpstreamTtfbTimeout,
     UpstreamUnavailable,
 )
-from qwen_grpc.upstreams.openai_engine.dialects import DIALECTS, GENERIC, Dialect, Probe
+from qwen_grpc.upstreams.openai_engine.dialects import DIALECTS, GENERIC, Dialect, Probe, named_by
 from qwen_grpc.upstreams.openai_engine.server import MODELS, EngineServer
 
 DETECT_S = 5.0
@@ -35,6 +35,11 @@ class Detected:
         self._within_s = within_s
         self._known = DIALECTS.get(configured)  # nothing for `auto`
         self._asking: asyncio.Task[Dialect] | None = None
+
+    @property
+    def known(self) -> Dialect | None:
+        """The dialect, if it is known without asking."""
+        return self._known
 
     async def get(self, credentials: Credentials) -> Dialect:
         """The dialect. Raises why the engine cannot be asked."""
@@ -69,9 +74,8 @@ async def detect(server: EngineServer, credentials: Credentials) -> Name:
         server, server.base_url + MODELS, credentials, (*_UNKNOWN_YET, CredentialExpired, AccessDenied)
     )
     owners = {entry.get("owned_by") for entry in listed.get("data", ()) if isinstance(entry, dict)}
-    for name, dialect in DIALECTS.items():
-        if dialect.owner and dialect.owner in owners:
-            return name
+    if owner := named_by(owners):
+        return owner
     for name, dialect in DIALECTS.items():
         if dialect.probe and await _has(server, dialect.probe, credentials):
             return name

@@ -4,7 +4,7 @@ As their servers were in the autumn of 2026: vLLM 0.32, SGLang 0.5.23, Ollama
 of August, llama.cpp of October.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -39,7 +39,8 @@ class Dialect:
     OpenAI's do. `media` are the kinds that messages may hold, and `fetches`
     whether the engine gets pictures from addresses by itself. `several` is
     whether it makes several answers at once, and `lasting` whether it keeps a
-    connection open after a stream, as it says.
+    connection open after a stream, as it says. `unread` are features of
+    requests that it takes and leaves out.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Dialect:
     tool_choice: bool = True
     several: bool = True
     lasting: bool = True
+    unread: tuple[str, ...] = ()
 
 
 GENERIC: Name = "generic"
@@ -76,6 +78,7 @@ DIALECTS: Mapping[Name, Dialect] = {
         fetches=False,
         tool_choice=False,
         several=False,
+        unread=("logit_bias",),
     ),
     "llamacpp": Dialect(
         "llama.cpp",
@@ -87,3 +90,8 @@ DIALECTS: Mapping[Name, Dialect] = {
     ),
     GENERIC: Dialect("a generic engine"),
 }
+
+
+def named_by(owners: Collection[object]) -> Name | None:
+    """The dialect that the owners in a model list tell; None when they do not."""
+    return next((name for name, dialect in DIALECTS.items() if dialect.owner and dialect.owner in owners), None)

@@ -11,6 +11,8 @@ from qwen_grpc.catalog import Mode, ResolvedModel, resolve
 from qwen_grpc.errors import ModelNotFound, UpstreamProtocol
 from qwen_grpc.openai_json.jsontext import dump
 from qwen_grpc.upstreams.base import ModelList
+from qwen_grpc.upstreams.openai_engine.dialects import DIALECTS, GENERIC, Dialect, named_by
+from qwen_grpc.upstreams.openai_engine.features import features_of
 from qwen_grpc.v1.models_pb2 import (
     CAPABILITY_CHAT,
     CAPABILITY_EMBEDDINGS,
@@ -59,11 +61,21 @@ class Listed(Struct):
     meta: Meta | None = None
 
 
-def decode_models(place: str, value: Any) -> list[Model]:
-    """The models of `GET /models`. An entry without an id is left out; no list at all is an error."""
+def decode_models(place: str, value: Any, dialect: Dialect | None = None) -> list[Model]:
+    """The models of `GET /models`. An entry without an id is left out; no list at all is an error.
+
+    What they can do goes by the dialect, or by what the list tells of it.
+    """
     if not isinstance(value, dict) or not isinstance(value.get("data"), list | None):
         raise UpstreamProtocol(f"{place} answered GET /models with something that is no list of models")
-    return [model for entry in value.get("data") or () if (model := _decoded(entry)) is not None]
+    entries = value.get("data") or ()
+    models = [model for entry in entries if (model := _decoded(entry)) is not None]
+    owners = [model.owned_by for model in models]
+    features = features_of(dialect or DIALECTS[named_by(owners) or GENERIC])
+    for model in models:
+        if CAPABILITY_CHAT in model.capabilities:
+            model.features.update(features)
+    return models
 
 
 def _decoded(entry: Any) -> Model | None:

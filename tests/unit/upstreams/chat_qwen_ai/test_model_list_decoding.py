@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from qwen_grpc.catalog import listed, resolve
 from qwen_grpc.errors import UpstreamProtocol
+from qwen_grpc.upstreams.chat_qwen_ai.features import features_of
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES, builtin_models, decode_models
 from qwen_grpc.v1 import models_pb2 as pb
 
@@ -44,6 +45,7 @@ def test_a_model_of_the_list() -> None:
                 pb.CAPABILITY_CHAT,
                 pb.CAPABILITY_THINKING,
                 pb.CAPABILITY_SEARCH,
+                pb.CAPABILITY_TOOLS,
                 pb.CAPABILITY_VISION,
                 pb.CAPABILITY_IMAGE_GENERATION,
                 pb.CAPABILITY_IMAGE_EDIT,
@@ -58,6 +60,7 @@ def test_a_model_of_the_list() -> None:
             max_thinking_tokens=81_920,
             active=True,
             upstream_json=text,
+            features=features_of([pb.CAPABILITY_THINKING, pb.CAPABILITY_SEARCH]),
         )
     ]
 
@@ -75,11 +78,12 @@ def test_a_model_of_which_nothing_is_told_is_taken_for_a_chat_model() -> None:
             id="m",
             owned_by="qwen",
             display_name="m",
-            capabilities=[pb.CAPABILITY_CHAT],
+            capabilities=[pb.CAPABILITY_CHAT, pb.CAPABILITY_TOOLS],
             input_modalities=[pb.MODALITY_TEXT],
             output_modalities=[pb.MODALITY_TEXT],
             active=True,
             upstream_json='{"id": "m"}',
+            features=features_of([]),
         )
     ]
 

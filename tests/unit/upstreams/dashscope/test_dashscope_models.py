@@ -4,10 +4,9 @@ import pytest
 
 from qwen_grpc.catalog import listed, resolve
 from qwen_grpc.errors import ModelNotFound, UpstreamProtocol
+from qwen_grpc.upstreams.dashscope.features import features_of
 from qwen_grpc.upstreams.dashscope.models import (
-    ALWAYS,
     FAMILIES,
-    NEVER,
     TRAITS,
     Entry,
     dated,
@@ -16,6 +15,7 @@ from qwen_grpc.upstreams.dashscope.models import (
     own_models,
     traits_of,
 )
+from qwen_grpc.upstreams.dashscope.traits import ALWAYS, NEVER
 from qwen_grpc.v1 import models_pb2 as pb
 
 MODELS = {model.id: model for model in own_models()}
@@ -39,6 +39,7 @@ def test_a_flagship_is_described() -> None:
         context_length=1_000_000,
         max_output_tokens=65_536,
         active=True,
+        features=features_of(TRAITS["qwen3.7-plus"]),
     )
 
 
