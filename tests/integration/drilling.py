@@ -25,13 +25,17 @@ OFFICIAL, GPU = "qwen-plus", "Qwen/Qwen3-8B"
 
 @dataclass(frozen=True)
 class Seen:
-    """What a caller sees: the text, who answered, what was tried before; the reason of a failure, and the wait."""
+    """What a caller sees: the text, who answered, what was tried before; of a failure its reason and the wait.
+
+    `retry` is what the headers of a refusal say of another try; nothing else has such headers.
+    """
 
     text: str = ""
     upstream: str = ""
     attempts: str = ""
     reason: str = ""
     wait: float | None = None
+    retry: bool | None = None
 
     def about(self, bounds: tuple[float, float] | None) -> "Seen":
         """The same without its wait, which has to be within these bounds, or not to be there."""
@@ -68,10 +72,9 @@ async def by_sse(house: Operated, content: str, key: str = TEAM_A, **more: Any) 
 def refused(reply: httpx.Response) -> Seen:
     """What an HTTP answer says of its failure."""
     reason, wait = reason_of(reply.json()["error"], reply.status_code), reply.headers.get("retry-after")
-    assert reply.headers["x-should-retry"] in ("false", str(REASONS[reason].retry).lower())
     assert [*reply.json()] == ["error"]
-    attempts = reply.headers.get("x-qwen-attempts", "")
-    return Seen(attempts=attempts, reason=reason, wait=float(wait) if wait else None)
+    attempts, again = reply.headers.get("x-qwen-attempts", ""), reply.headers["x-should-retry"] == "true"
+    return Seen(attempts=attempts, reason=reason, wait=float(wait) if wait else None, retry=again)
 
 
 def reason_of(error: Mapping[str, Any], status: int) -> str:
@@ -127,7 +130,10 @@ def at(door: Door, seen: Seen) -> Seen:
         return seen
     row = REASONS[seen.reason]
     told = replace(seen, reason=_first_of(row.type, row.code))
-    return replace(told, text="", upstream="") if door is by_rest else told
+    if door is by_sse and seen.text:
+        return told
+    # Whatever was paid for once is not worth another try.
+    return replace(told, text="", upstream="", retry=row.retry and not seen.text)
 
 
 def two_upstreams(simulator: Simulator, secrets: Sequence[str] = (ONE, TWO, THREE), **more: Any) -> Configuration:

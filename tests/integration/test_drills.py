@@ -115,7 +115,7 @@ async def test_a_fault_of_the_first_credential(planned: Drill, door: Door) -> No
 async def test_three_attempts_are_all_and_the_error_lists_them(door: Door) -> None:
     async with drill(dict.fromkeys((ONE, TWO, THREE), "rate_quota"), retry_after="20") as house:
         tried = ", ".join(f"official/{number} RATE_LIMITED" for number in (1, 2, 3))
-        assert (await door(house, "Hello")) == Seen(attempts=tried, reason="RATE_LIMITED", wait=20)
+        assert await door(house, "Hello") == at(door, Seen(attempts=tried, reason="RATE_LIMITED", wait=20))
         assert begun(house) == {}
         # All of them cool down, so the next call goes straight to the engine.
         assert await door(house, "Hello") == Seen(SAID, "gpu")
@@ -130,7 +130,7 @@ async def test_when_all_credentials_cool_down_the_earliest_return_is_told(door: 
         assert (await door(house, "Hello")).reason == "RATE_LIMITED"
         assert (await door(house, "Hello")).reason == "RATE_LIMITED"
         refused = await door(house, "Hello")
-        assert (refused.about((18, 20)), begun(house)) == (Seen(reason="NO_CREDENTIAL"), {})
+        assert (refused.about((18, 20)), begun(house)) == (at(door, Seen(reason="NO_CREDENTIAL")), {})
         assert len([one for one in house.simulator.requests if one.path.endswith("/chat/completions")]) == 4
 
 
@@ -168,7 +168,7 @@ async def test_a_key_without_another_upstream_is_told_of_the_challenge(door: Doo
     async with operated(site_first) as house:
         house.simulator.behaviour.change({"challenge": "html"})
         refused = await door(house, "Hello", model="web/qwen3.7-plus")
-        assert refused == Seen(reason="UPSTREAM_CHALLENGE")
+        assert refused == at(door, Seen(reason="UPSTREAM_CHALLENGE"))
         assert house.simulator.posts == 1
 
 

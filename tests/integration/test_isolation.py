@@ -118,6 +118,18 @@ def words_of(chat: Any) -> set[str]:
     return {user for user in USERS for text in texts if f" of {user}" in text}
 
 
+@shared
+@pytest.mark.parametrize(
+    ("upstream", "model"), [("official", "wan2.7-t2v"), ("vllm", "Wan-AI/Wan2.2-T2V-A14B-Diffusers")]
+)
+async def test_the_clips_of_one_caller_are_not_found_by_the_other(house: Operated, upstream: str, model: str) -> None:
+    ann, bob = (bearing(credential(user, upstream)) for user in USERS)
+    made = await house.http.post("/v1/videos", json={"model": model, "prompt": "a fox"}, headers=ann)
+    path = f"/v1/videos/{made.json()['id']}"
+    assert [(await house.http.get(path, headers=who)).status_code for who in (ann, bob)] == [200, 404]
+    assert (await house.http.get("/v1/videos", headers=bob)).json()["data"] == []
+
+
 # -- two gateway keys before one pool ---------------------------------------------------------------------------------
 
 
