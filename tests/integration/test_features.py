@@ -61,7 +61,6 @@ async def test_chat_qwen_ai_does_what_it_says(house: House) -> None:
         ("qwen3.8-max", set()),
         ("qwen-plus", {"json_schema"}),
         ("qwen3-coder-plus", {"json_object", "json_schema"}),
-        ("qwen3-vl-8b-thinking", {"json_object", "json_schema"}),
         ("qwen3-235b-a22b-thinking-2507", {"json_object", "json_schema"}),
         ("qwen-long", {"json_object", "json_schema"}),
         ("qwen-mt-plus", set()),

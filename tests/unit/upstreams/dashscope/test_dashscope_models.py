@@ -131,3 +131,10 @@ def test_research_is_not_offered() -> None:
 def test_models_that_never_think_have_no_variant_that_does() -> None:
     never = [id_ for id_, traits in TRAITS.items() if traits.thinking is NEVER]
     assert [id_ for id_ in never if f"{id_}-no-thinking" in NAMES] == []
+
+
+def test_who_always_thinks_is_asked_for_json_in_words() -> None:
+    features = features_of(TRAITS["qwen3-vl-8b-thinking"])
+    assert (features["json_object"], features["json_schema"]) == (pb.SUPPORT_EMULATED, pb.SUPPORT_EMULATED)
+    assert (features["thinking"], features["n"]) == (pb.SUPPORT_NATIVE, pb.SUPPORT_REFUSED)
+    assert features_of(TRAITS["qwen3-vl-plus"])["json_object"] == pb.SUPPORT_NATIVE
