@@ -68,8 +68,13 @@ def all_faces(simulator: Simulator) -> Configuration:
 
 
 def environment(rest: str, home: Path) -> dict[str, str]:
-    """What a program is told: the ways to the upstreams, the questions, a home of its own, nothing of this machine."""
+    """What a program of ours is told: the ways to the upstreams, and the questions."""
     ways = {name: face.way(rest) for name, face in FACES.items()}
-    inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     questions = {"ASK_HELLO": HELLO, "ASK_WEATHER": WEATHER, "ASK_CITY": CITY}
-    return {**OFFLINE, **inherited, **questions, "HOME": str(home), "GATEWAYS": json.dumps(ways)}
+    return {**alone(home), **questions, "GATEWAYS": json.dumps(ways)}
+
+
+def alone(home: Path) -> dict[str, str]:
+    """A home of its own, and nothing else of this machine."""
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {**OFFLINE, **inherited, "HOME": str(home)}

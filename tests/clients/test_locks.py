@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from verified import NODE_LOCK, SDKS, Client
+from verified import CLIENTS, NODE_LOCK, Client
 
 
 def test_the_lock_of_npm_names_exact_versions_and_no_places() -> None:
@@ -14,6 +14,6 @@ def test_the_lock_of_npm_names_exact_versions_and_no_places() -> None:
     assert (foreign, [path for path, package in packages.items() if "resolved" in package]) == (set(), [])
 
 
-@pytest.mark.parametrize("client", SDKS, ids=lambda one: one.name)
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda one: one.name)
 def test_every_client_has_a_version(client: Client) -> None:
     assert client.version[0].isdigit()

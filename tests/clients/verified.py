@@ -11,6 +11,8 @@ PYTHON_LOCK = ROOT / "requirements" / "clients.txt"
 NODE_LOCK = ROOT / "tests" / "clients" / "js" / "package-lock.json"
 
 CHAT = "/v1/chat/completions"
+RESPONSES = "/v1/responses"
+MESSAGES = "/v1/messages"
 
 Shown = Literal["chat", "stream", "tools", "objects", "streamed objects", "errors"]
 
@@ -67,5 +69,23 @@ SDKS = (
         "InstructorRetryException AuthenticationError",
     ),
     Client("Qwen-Agent", "PyPI", "qwen-agent", "python/with_qwen_agent.py", CHAT, TALK, "ModelServiceError"),
+    Client(
+        "Anthropic for Python", "PyPI", "anthropic", "python/with_anthropic.py", MESSAGES, TALK, "AuthenticationError"
+    ),
     Client("AI SDK", "npm", "@ai-sdk/openai-compatible", "js/with_ai_sdk.mjs", CHAT, TALK, "APICallError 401"),
 )  # fmt: skip
+
+# Programs that work by themselves: they always stream, read a file by a tool of theirs, and tell what is in it.
+WORK: tuple[Shown, ...] = ("stream", "tools", "errors")
+QWEN_CODE = Client(
+    "Qwen Code", "npm", "@qwen-code/qwen-code", "js/node_modules/.bin/qwen", CHAT, WORK, "API Error: 401"
+)
+CODEX = Client("Codex CLI", "npm", "@openai/codex", "js/node_modules/.bin/codex", RESPONSES, WORK, "status 401")
+# The command of the package is put together by a script after the installation; this one finds its parts by itself.
+_CLAUDE = "@anthropic-ai/claude-code/cli-wrapper.cjs"
+CLAUDE_CODE = Client(
+    "Claude Code", "npm", "@anthropic-ai/claude-code", f"js/node_modules/{_CLAUDE}", MESSAGES, WORK, "API Error: 401"
+)
+AGENTS = (QWEN_CODE, CODEX, CLAUDE_CODE)
+
+CLIENTS = (*SDKS, *AGENTS)
