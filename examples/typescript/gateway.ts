@@ -2,6 +2,7 @@
 
 import { credentials, loadPackageDefinition, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import { fileURLToPath } from "node:url";
 
 import type { ProtoGrpcType as Contract } from "./build/chat.ts";
 import type { ChatServiceClient } from "./build/qwen/v1/ChatService.ts";
@@ -9,14 +10,13 @@ import type { ProtoGrpcType as Rpc } from "./build/rpc.ts";
 
 // The same switches as in package.json, where the types are made.
 const FORM = { longs: Number, enums: String, defaults: true, oneofs: true };
-const PROTO = new URL("../../proto", import.meta.url).pathname;
-const HERE = new URL(".", import.meta.url).pathname;
+const FOLDERS = ["../../proto", "."].map((folder) => fileURLToPath(new URL(folder, import.meta.url)));
 
 const { qwen } = load<Contract>("qwen_grpc/v1/chat.proto");
 const { rpc } = load<Rpc>("rpc.proto").google;
 
 function load<Loaded>(file: string): Loaded {
-  const definition = loadSync(file, { ...FORM, includeDirs: [PROTO, HERE] });
+  const definition = loadSync(file, { ...FORM, includeDirs: FOLDERS });
   return loadPackageDefinition(definition) as unknown as Loaded;
 }
 

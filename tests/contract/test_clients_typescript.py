@@ -1,6 +1,7 @@
 """The example in TypeScript: types generated from the contract, checked by the compiler, run by Node over grpc-js."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -69,18 +70,15 @@ async def test_its_deadline_stops_the_upstream(program: Program) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    ("question", "heard", "told", "wait"),
+    ("question", "heard", "told"),
     [
-        ("[[sim:rate_limited]]", "", "RESOURCE_EXHAUSTED QUOTA_EXHAUSTED: ", "; try again in 36000 s"),
-        ("[[sim:eof]]", "Part 1. Part 2. ", "UNAVAILABLE UPSTREAM_TRUNCATED: ", ""),
+        ("[[sim:rate_limited]]", "", r"RESOURCE_EXHAUSTED QUOTA_EXHAUSTED: .*; try again in 36000 s \(req_\w+\)\n"),
+        ("[[sim:eof]]", "Part 1. Part 2. ", r"UNAVAILABLE UPSTREAM_TRUNCATED: .* is incomplete \(req_\w+\)\n"),
     ],
 )
 async def test_it_tells_reason_delay_and_request_of_a_failure(
-    program: Program, question: str, heard: str, told: str, wait: str
+    program: Program, question: str, heard: str, told: str
 ) -> None:
     ended = await program.ask(question)
-    text, _, request_id = ended.err.rpartition(" (")
-    assert (ended.code, ended.out, text.startswith(told), request_id[:4]) == (1, heard, True, "req_")
-    assert text.partition("; try again")[1:] == (
-        ("; try again", wait.removeprefix("; try again")) if wait else ("", "")
-    )
+    assert (ended.code, ended.out) == (1, heard)
+    assert re.fullmatch(told, ended.err), ended.err
