@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 import contract
 import dashscope
 from clients import clients
+from features import features
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from pydantic.fields import FieldInfo
@@ -291,6 +292,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "dashscope_videos": dashscope.videos,
     "kinds": kinds,
     "engines": engines,
+    "features": features,
     "purposes": purposes,
     "layers": layers,
     "reactions": reactions,

@@ -178,7 +178,7 @@ class Capability(betterproto2.Enum):
 
     TOOLS = 4
     """
-    Calls functions of the client.
+    Calls functions of the client; Model.features says whether by itself.
     """
 
     VISION = 5
@@ -3380,8 +3380,8 @@ class Model(betterproto2.Message):
     """
     What becomes of the features of chat requests at the first of `upstreams`, by
     name: `tools`, `json_object`, `json_schema`, `stop`, `max_tokens`, `sampling`,
-    `seed`, `logprobs`, `n`, `thinking`, `search`, `vision`; the set is open. Empty
-    for a model that does not chat.
+    `frequency_penalty`, `logit_bias`, `seed`, `logprobs`, `n`, `thinking`, `search`;
+    the set is open. Empty for a model that does not chat.
     """
 
 
