@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,14 @@ async def _nothing() -> None:
 
 class Connection(HttpProtocol):
     """A connection that sends without the framework's detours: a record is sent once per token."""
+
+    def put(self, data: bytes) -> Awaitable[object] | None:
+        """Writes a piece of a response that has begun; returns what to await before the next, or None for nothing."""
+        transport: Any = self.transport
+        if transport.is_closing():
+            raise RequestCancelled
+        transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        return None if self._can_write.is_set() else self._can_write.wait()
 
     async def send(self, data: bytes) -> None:
         """Writes; waits while the client does not read."""

@@ -1,6 +1,7 @@
 """An open SSE response that never falls silent for long."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, Self
 
 from rest_shim.sse import HEARTBEAT
@@ -34,6 +35,15 @@ class Line:
         """Writes records; waits while the client does not read."""
         self._sent_at = self._loop.time()
         await self._response.send(records)
+
+    def put(self, records: bytes) -> Awaitable[object] | None:
+        """Writes records at once, after the first ones were sent; returns what to await before the next, or None.
+
+        For what is sent once per token: it passes none of the framework's layers.
+        """
+        self._sent_at = self._loop.time()
+        waiting: Awaitable[object] | None = self._response.stream.protocol.put(records)
+        return waiting
 
     def _look(self) -> None:
         now = self._loop.time()

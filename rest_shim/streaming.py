@@ -1,9 +1,10 @@
 """One streamed answer over SSE, in any dialect."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeAlias
+from functools import partial
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import grpc
 
@@ -15,6 +16,16 @@ from rest_shim.line import Line
 
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[CompleteChatRequest, StreamChatResponse]"
 First: TypeAlias = asyncio.Future[StreamChatResponse]
+Take: TypeAlias = Callable[[StreamChatResponse], Awaitable[object] | None]
+
+
+@runtime_checkable
+class Pouring(Protocol):
+    """A call that gives its messages away where they are made, as one within the process can."""
+
+    async def pour(self, take: Take) -> None:
+        """Gives all further messages to `take`; what that returns is awaited before the next one is made."""
+        ...
 
 
 class Writer(Protocol):
@@ -85,10 +96,26 @@ async def _relay(call: Call, first: First, line: Line, dialect: Dialect) -> None
         message = await first
         writer = dialect.opened(message.start)
         await line.send(writer.write(message))
-        async for message in call:
-            if records := writer.write(message):
-                await line.send(records)
+        await _pour(call, partial(_put, line, writer.write))
     except grpc.aio.AioRpcError as error:
         await line.send((writer or dialect).failed(http_error(error)))
         return
     await line.send(await writer.end())
+
+
+def _put(
+    line: Line, write: Callable[[StreamChatResponse], bytes], message: StreamChatResponse
+) -> Awaitable[object] | None:
+    """Writes one message; returns what to await before the next, or None for nothing."""
+    records = write(message)
+    return line.put(records) if records else None
+
+
+async def _pour(call: Call, take: Take) -> None:
+    """Gives all further messages of a call to `take`. A call within the process then wakes nobody for a message."""
+    if isinstance(call, Pouring):
+        await call.pour(take)
+        return
+    async for message in call:
+        if waiting := take(message):
+            await waiting

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Callable, Generator, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable
 from functools import partial
 from typing import Any, Self, TypeAlias
 
@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from qwen_grpc.inprocess.rpc import Rpc, Status
-from qwen_grpc.inprocess.slot import EOF
+from qwen_grpc.inprocess.slot import EOF, Take
 
 _LOG = logging.getLogger(__name__)
 
@@ -123,6 +123,36 @@ class _ManyResponses(_Call):
             return await self.__anext__()
         except StopAsyncIteration:
             return EOF
+
+    async def pour(self, take: Take) -> None:
+        """Gives all further messages to `take`, in the method's own task; returns when the call has ended well.
+
+        grpc.aio has no such thing: it is for who would otherwise wake up for
+        every message only to pass it on. What `take` returns is awaited by the
+        method before it goes on. If `take` raises, the call is cancelled, and
+        the error is raised here.
+        """
+        self._use(iterated=True)
+        rpc, errors = self._rpc, list[Exception]()
+
+        def taken(message: Any) -> Awaitable[object] | None:
+            try:
+                return take(message)
+            except Exception as error:  # noqa: BLE001
+                errors.append(error)
+                self.cancel()
+                # The method learns of it where it waits.
+                return asyncio.sleep(0)
+
+        try:
+            await rpc.responses.pour(taken)
+            rpc.settle()
+            await rpc.ended()
+        finally:
+            self.cancel()
+        if errors:
+            raise errors[0]
+        self._raise_if_failed()
 
     def _use(self, *, iterated: bool) -> None:
         if self._iterated is None:

@@ -1,7 +1,7 @@
 """One call in flight: what its client and its servicer share."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class Rpc:
         self.initial_metadata = metadata
         self._notify()
 
-    def send(self, message: Any) -> asyncio.Future[None] | None:
+    def send(self, message: Any) -> Awaitable[object] | None:
         """Hands a response over; returns what to await before the next, or None for nothing.
 
         Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -98,6 +97,6 @@ async def _stream_responses(behaviour: Callable[[Any, Context], Any], request: A
     # Cancelled at its `yield`, the generator is closed here and now, not when the garbage collector comes by.
     async with aclosing(behaviour(request, context)) as responses:
         async for response in responses:
-            waiting: asyncio.Future[None] | None = send(response)
+            waiting = send(response)
             if waiting is not None:
                 await waiting

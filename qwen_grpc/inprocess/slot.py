@@ -2,21 +2,26 @@
 
 import asyncio
 from collections import deque
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import grpc.aio
 
 EOF = grpc.aio.EOF
+
+# Takes a message; returns what has to be awaited before the next one, or None for nothing.
+Take: TypeAlias = Callable[[Any], Awaitable[object] | None]
 
 
 class Slot:
     """One direction of a call: a place for one message, and a writer who waits with the next.
 
     An `asyncio.Queue` would do the same at several times the cost, and this is
-    passed once per streamed token. One task writes and one task reads.
+    passed once per streamed token. One task writes and one task reads; or
+    nobody reads, and messages are poured out in the writer's task.
     """
 
-    __slots__ = ("_loop", "_messages", "_reader", "_writer", "ended")
+    __slots__ = ("_loop", "_messages", "_reader", "_take", "_writer", "ended")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.ended = False
@@ -25,13 +30,14 @@ class Slot:
         self._messages: deque[Any] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
+        self._take: Take | None = None
 
     @property
     def drained(self) -> bool:
         """Whether nothing will ever be read again."""
         return self.ended and not self._messages
 
-    def offer(self, message: Any) -> asyncio.Future[None] | None:
+    def offer(self, message: Any) -> Awaitable[object] | None:
         """Puts a message down; returns what the writer must await before the next, or None for nothing.
 
         A message offered after the end goes nowhere, as one sent to a finished call does.
@@ -43,6 +49,8 @@ class Slot:
         messages = self._messages
         if self.ended:
             return None
+        if self._take is not None:
+            return self._take(message)
         if len(messages) > 1:
             raise grpc.aio.UsageError("an earlier write of this call still waits: await it before the next one")
         messages.append(message)
@@ -70,9 +78,18 @@ class Slot:
             _wake(self._writer)
         return message
 
+    async def pour(self, take: Take) -> None:
+        """Gives what is there to `take`, and from then on every message, in the task of the writer."""
+        while self._messages:
+            waiting = take(await self.take())
+            if waiting is not None:
+                await waiting
+        if not self.ended:
+            self._take = take
+
     def end(self) -> None:
         """Says that no message follows; what is there can still be read."""
-        self.ended = True
+        self.ended, self._take = True, None
         _wake(self._reader)
 
     def abandon(self) -> None:
