@@ -34,12 +34,16 @@ OFFLINE: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Face:
-    """One upstream: its model, a key that it takes and one that it refuses, what it says of a tool's result."""
+    """One upstream: its model, a key that it takes and one that it refuses.
+
+    `told` is what it says of a tool's result, `formed` what it says of a city in the form of a schema.
+    """
 
     model: str
     key: str
     wrong_key: str
     told: str
+    formed: str
 
     def way(self, rest: str) -> dict[str, str]:
         """How a client gets there."""
@@ -55,9 +59,9 @@ class Face:
 
 
 FACES: Mapping[str, Face] = {
-    "web": Face("qwen3.7-plus", pack(account(1)), "qk-of-nobody", "It says"),
-    "official": Face("qwen-plus", "sk-of-a-caller", "sk-bad-key-of-a-caller", "The tool said"),
-    "engine": Face("Qwen/Qwen3-8B", "not-needed", "qk-of-nobody", "The tool said"),
+    "web": Face("qwen3.7-plus", pack(account(1)), "qk-of-nobody", "It says", CITY),
+    "official": Face("qwen-plus", "sk-of-a-caller", "sk-bad-key-of-a-caller", "The tool said", f"You said: {CITY}"),
+    "engine": Face("Qwen/Qwen3-8B", "not-needed", "qk-of-nobody", "The tool said", f"You said: {CITY}"),
 }
 
 
@@ -67,10 +71,10 @@ def all_faces(simulator: Simulator) -> Configuration:
     return configured(tables, {})
 
 
-def environment(rest: str, home: Path) -> dict[str, str]:
-    """What a program of ours is told: the ways to the upstreams, and the questions."""
+def environment(rest: str, home: Path, path: str) -> dict[str, str]:
+    """What a program of ours is told: the ways to the upstreams, the path to ask at, the questions."""
     ways = {name: face.way(rest) for name, face in FACES.items()}
-    questions = {"ASK_HELLO": HELLO, "ASK_WEATHER": WEATHER, "ASK_CITY": CITY}
+    questions = {"ASK_HELLO": HELLO, "ASK_WEATHER": WEATHER, "ASK_CITY": CITY, "ASK_PATH": path}
     return {**alone(home), **questions, "GATEWAYS": json.dumps(ways)}
 
 

@@ -18,13 +18,16 @@ RUNNERS = {".py": PYTHON, ".mjs": node_sdk.NODE}
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("client", SDKS, ids=lambda one: one.name)
+@pytest.mark.parametrize("client", SDKS, ids=lambda one: f"{one.name} {one.path}")
 async def test_a_client_hears_what_each_upstream_says(client: Client, tmp_path: Path) -> None:
     program = PROGRAMS / client.program
     async with operated(all_faces) as house:
         with capture_logs() as lines:
             ended = await run_alone(
-                RUNNERS[program.suffix], program, environment=environment(house.rest, tmp_path), cwd=tmp_path
+                RUNNERS[program.suffix],
+                program,
+                environment=environment(house.rest, tmp_path, client.path),
+                cwd=tmp_path,
             )
     assert ended.code == 0, ended.err
     assert json.loads(ended.out) == {name: heard(client, face) for name, face in FACES.items()}
@@ -35,5 +38,5 @@ async def test_a_client_hears_what_each_upstream_says(client: Client, tmp_path: 
 def heard(client: Client, face: Face) -> dict[str, str]:
     """What the client has to hear at an upstream."""
     said = {"chat": face.hello, "stream": face.hello, "tools": face.weather}
-    said |= {"objects": CITY, "streamed objects": CITY, "errors": client.refusal}
+    said |= {"schema": face.formed, "objects": CITY, "streamed objects": CITY, "errors": client.refusal}
     return {what: said[what] for what in client.shows}

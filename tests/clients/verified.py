@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,8 @@ CHAT = "/v1/chat/completions"
 RESPONSES = "/v1/responses"
 MESSAGES = "/v1/messages"
 
-Shown = Literal["chat", "stream", "tools", "objects", "streamed objects", "errors"]
+# A schema is sent as `response_format`; objects are the arguments of a call that is demanded.
+Shown = Literal["chat", "stream", "tools", "schema", "objects", "streamed objects", "errors"]
 
 
 @dataclass(frozen=True)
@@ -48,32 +49,46 @@ def _of_npm(package: str) -> str:
 
 
 TALK: tuple[Shown, ...] = ("chat", "stream", "tools", "errors")
-TALK_AND_OBJECTS: tuple[Shown, ...] = ("chat", "stream", "tools", "objects", "errors")
+WITH_SCHEMA: tuple[Shown, ...] = ("chat", "stream", "tools", "schema", "errors")
+WITH_OBJECTS: tuple[Shown, ...] = ("chat", "stream", "tools", "objects", "errors")
 OBJECTS: tuple[Shown, ...] = ("objects", "streamed objects", "errors")
 
 # Programs of ours that use a package.
+LANGCHAIN = Client(
+    name="LangChain",
+    registry="PyPI",
+    package="langchain-openai",
+    program="python/with_langchain.py",
+    path=CHAT,
+    shows=WITH_OBJECTS,
+    refusal="OpenAIAuthenticationError",
+)
+PYDANTIC_AI = Client(
+    "PydanticAI", "PyPI", "pydantic-ai-slim", "python/with_pydantic_ai.py", CHAT, WITH_OBJECTS, "ModelHTTPError 401"
+)
 SDKS = (
-    Client("OpenAI for Python", "PyPI", "openai", "python/with_openai.py", CHAT, TALK, "AuthenticationError"),
+    Client("OpenAI for Python", "PyPI", "openai", "python/with_openai.py", CHAT, WITH_SCHEMA, "AuthenticationError"),
     Client("OpenAI for Node", "npm", "openai", "js/with_openai.mjs", CHAT, TALK, "AuthenticationError"),
-    Client(
-        "LangChain", "PyPI", "langchain-openai", "python/with_langchain.py", CHAT, TALK_AND_OBJECTS,
-        "OpenAIAuthenticationError",
-    ),
-    Client(
-        "PydanticAI", "PyPI", "pydantic-ai-slim", "python/with_pydantic_ai.py", CHAT, TALK_AND_OBJECTS,
-        "ModelHTTPError 401",
-    ),
+    LANGCHAIN,
+    replace(LANGCHAIN, path=RESPONSES),
+    PYDANTIC_AI,
+    replace(PYDANTIC_AI, path=RESPONSES),
     Client("LiteLLM", "PyPI", "litellm", "python/with_litellm.py", CHAT, TALK, "AuthenticationError"),
     Client(
-        "Instructor", "PyPI", "instructor", "python/with_instructor.py", CHAT, OBJECTS,
+        "Instructor",
+        "PyPI",
+        "instructor",
+        "python/with_instructor.py",
+        CHAT,
+        OBJECTS,
         "InstructorRetryException AuthenticationError",
     ),
     Client("Qwen-Agent", "PyPI", "qwen-agent", "python/with_qwen_agent.py", CHAT, TALK, "ModelServiceError"),
     Client(
         "Anthropic for Python", "PyPI", "anthropic", "python/with_anthropic.py", MESSAGES, TALK, "AuthenticationError"
     ),
-    Client("AI SDK", "npm", "@ai-sdk/openai-compatible", "js/with_ai_sdk.mjs", CHAT, TALK, "APICallError 401"),
-)  # fmt: skip
+    Client("AI SDK", "npm", "@ai-sdk/openai-compatible", "js/with_ai_sdk.mjs", CHAT, WITH_SCHEMA, "APICallError 401"),
+)
 
 # Programs that work by themselves: they always stream, read a file by a tool of theirs, and tell what is in it.
 WORK: tuple[Shown, ...] = ("stream", "tools", "errors")

@@ -9,6 +9,8 @@ from typing import Any
 HELLO = os.environ["ASK_HELLO"]
 WEATHER = os.environ["ASK_WEATHER"]
 CITY = os.environ["ASK_CITY"]
+# Which of the paths to ask at, for packages that know several.
+BY_RESPONSES = os.environ["ASK_PATH"] == "/v1/responses"
 
 FUNCTION: dict[str, Any] = {
     "name": "weather",

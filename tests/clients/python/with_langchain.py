@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from asked import CITY, HELLO, WEATHER, Gateway, tell, weather
+from asked import BY_RESPONSES, CITY, HELLO, WEATHER, Gateway, tell, weather
 from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
@@ -17,7 +17,8 @@ class City(BaseModel):
 
 
 def model(at: Gateway, key: str) -> ChatOpenAI:
-    return ChatOpenAI(base_url=at.url, api_key=key, model=at.model)  # type: ignore[arg-type]
+    reach: Any = {"base_url": at.url, "api_key": key, "model": at.model}
+    return ChatOpenAI(**reach, use_responses_api=BY_RESPONSES)
 
 
 def streamed(chat: ChatOpenAI) -> str:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from asked import HELLO, TOOLS, WEATHER, Gateway, tell, user, weather
+from asked import CITY, HELLO, TOOLS, WEATHER, Gateway, tell, user, weather
 from openai import AuthenticationError, OpenAI, pydantic_function_tool
 from pydantic import BaseModel
 
@@ -12,6 +12,12 @@ class Weather(BaseModel):
     """The weather of a city."""
 
     city: str
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
 
 
 STRICT = [pydantic_function_tool(Weather, name="weather")]
@@ -40,6 +46,13 @@ def called(client: OpenAI, at: Gateway) -> str | None:
     return answer.choices[0].message.content
 
 
+def formed(client: OpenAI, at: Gateway) -> str | None:
+    """A member of the object whose schema was sent along."""
+    answer = client.chat.completions.parse(model=at.model, messages=[user(CITY)], response_format=City)
+    city = answer.choices[0].message.parsed
+    return city and city.name
+
+
 def refused(at: Gateway) -> str:
     with OpenAI(base_url=at.url, api_key=at.wrong_key) as client:
         try:
@@ -51,7 +64,7 @@ def refused(at: Gateway) -> str:
 def heard(at: Gateway) -> dict[str, Any]:
     with OpenAI(base_url=at.url, api_key=at.key) as client:
         told = {"chat": whole(client, at), "stream": streamed(client, at), "tools": called(client, at)}
-    return {**told, "errors": refused(at)}
+        return {**told, "schema": formed(client, at), "errors": refused(at)}
 
 
 tell(heard)

@@ -3,11 +3,12 @@
 import asyncio
 from typing import Any
 
-from asked import CITY, HELLO, WEATHER, Gateway, tell, weather
+from asked import BY_RESPONSES, CITY, HELLO, WEATHER, Gateway, tell, weather
 from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import ModelHTTPError
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models import Model
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 
@@ -17,16 +18,17 @@ class City(BaseModel):
     name: str
 
 
-def model(at: Gateway, key: str) -> OpenAIChatModel:
-    return OpenAIChatModel(at.model, provider=OpenAIProvider(base_url=at.url, api_key=key))
+def model(at: Gateway, key: str) -> Model:
+    kind = OpenAIResponsesModel if BY_RESPONSES else OpenAIChatModel
+    return kind(at.model, provider=OpenAIProvider(base_url=at.url, api_key=key))
 
 
-async def streamed(chat: OpenAIChatModel) -> str:
+async def streamed(chat: Model) -> str:
     async with Agent(chat).run_stream(HELLO) as answer:
         return "".join([piece async for piece in answer.stream_text(delta=True)])
 
 
-async def refused(chat: OpenAIChatModel) -> str:
+async def refused(chat: Model) -> str:
     try:
         return (await Agent(chat).run(HELLO)).output
     except ModelHTTPError as error:
