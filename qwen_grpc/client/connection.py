@@ -49,7 +49,8 @@ class Methods(
     A method takes its request message and gives its response, or is iterated when the contract streams it. All of them
     take besides:
 
-    - `timeout`: the seconds that the call may take in all; the connection's when absent;
+    - `timeout`: the seconds that the call may take in all; the connection's when absent. Above ten grpclib tells the
+      gateway whole seconds, rounded down;
     - `deadline`: a `grpclib.metadata.Deadline` that several calls share;
     - `metadata`: further headers.
 
@@ -116,10 +117,9 @@ async def connect(
 
     Raises `ValueError` for a target or a credential that cannot be one.
     """
-    line_headers = headers_of(credential, "")
     where: dict[str, Any] = _place(target)
     async with Channel(**where, ssl=_context(tls), status_details_codec=DetailsCodec()) as channel:
-        yield Qwen(Line(channel, line_headers), timeout)
+        yield Qwen(Line(channel, headers_of(credential, "")), timeout)
 
 
 def _place(target: str) -> dict[str, str | int]:

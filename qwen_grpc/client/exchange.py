@@ -16,6 +16,8 @@ from qwen_grpc.client.errors import QwenError, family_of
 REQUEST_ID = "x-request-id"
 
 _BROKEN = (GRPCError, StreamTerminatedError)
+# Statuses that the contract has a reason for even when no gateway tells it.
+_REASONS = {Status.DEADLINE_EXCEEDED: "CLIENT_DEADLINE"}
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,6 @@ class Exchange:
         details = details or Details(_REASONS.get(status, status.name), {}, request_id=named)
         begun = bool(self._stream.initial_metadata)
         return family_of(status, details.reason)(status, message, details, begun=begun)
-
-
-# Statuses that the contract has a reason for even when no gateway tells it.
-_REASONS = {Status.DEADLINE_EXCEEDED: "CLIENT_DEADLINE"}
 
 
 def _read(error: Exception) -> tuple[Status, str, Details | None]:
