@@ -11,20 +11,11 @@ from subprocesses import BUF, Ended, run
 from support import House, session
 
 from qwen_grpc.credentials import pack
+from qwen_grpc.server import SERVED
 
 pytestmark = pytest.mark.slow
 
-SERVICES = [
-    "grpc.health.v1.Health",
-    "grpc.reflection.v1alpha.ServerReflection",
-    "qwen.v1.ChatService",
-    "qwen.v1.ChatsService",
-    "qwen.v1.FilesService",
-    "qwen.v1.ImagesService",
-    "qwen.v1.ModelsService",
-    "qwen.v1.TokensService",
-    "qwen.v1.VideosService",
-]
+SERVICES = ["grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection", *sorted(SERVED)]
 
 
 async def curl(house: House, path: str, *more: str) -> Ended:
@@ -68,6 +59,7 @@ async def test_buf_lists_the_methods_of_the_contract(house: House) -> None:
     ours = [name for name in ended.out.split() if name.startswith(("qwen.v1.Chat", "qwen.v1.Models"))]
     assert ours == [
         "qwen.v1.ChatService/CompleteChat",
+        "qwen.v1.ChatService/CountTokens",
         "qwen.v1.ChatService/StreamChat",
         "qwen.v1.ChatsService/DeleteChat",
         "qwen.v1.ChatsService/GetChat",

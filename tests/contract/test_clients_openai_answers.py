@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 from openai_parts import THOUGHTS, asking, client_of
-from support import House, session
+from support import House, bearer, session
 
 from qwen_grpc.credentials import pack
 from qwen_grpc.v1.models_pb2 import ListModelsRequest
@@ -39,7 +39,7 @@ def text_of(chunks: list[Any]) -> str:
 async def test_the_model_list_names_what_the_rpc_names(house: House) -> None:
     async with client_of(house) as client:
         listed = [(model.id, model.object, model.owned_by) async for model in client.models.list()]
-    found = await house.models.ListModels(ListModelsRequest())
+    found = await house.models.ListModels(ListModelsRequest(), metadata=tuple(bearer().items()))
     assert listed == [(model.id, "model", "qwen") for model in found.models]
 
 

@@ -15,13 +15,33 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from rich_errors import drained, failure, reason_of
 from support import House, bearer
 
-from qwen_grpc.v1 import chat_pb2, chats_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2
+from qwen_grpc.v1 import (
+    chat_pb2,
+    chats_pb2,
+    embeddings_pb2,
+    files_pb2,
+    images_pb2,
+    models_pb2,
+    responses_pb2,
+    tokens_pb2,
+    videos_pb2,
+)
 from qwen_grpc.v1.files_pb2 import UploadFileRequest, UploadHeader
 from qwen_grpc.v1.files_pb2_grpc import FilesServiceStub
 from qwen_grpc.v1.images_pb2 import EditImagesRequest
 from qwen_grpc.v1.images_pb2_grpc import ImagesServiceStub
 
-MODULES = (chat_pb2, chats_pb2, files_pb2, images_pb2, models_pb2, tokens_pb2, videos_pb2)
+MODULES = (
+    chat_pb2,
+    chats_pb2,
+    embeddings_pb2,
+    files_pb2,
+    images_pb2,
+    models_pb2,
+    responses_pb2,
+    tokens_pb2,
+    videos_pb2,
+)
 SERVICES = [service for module in MODULES for service in module.DESCRIPTOR.services_by_name.values()]
 # Models are public, and the token services may be given the credential in the request.
 OPEN = ("ModelsService", "TokensService")

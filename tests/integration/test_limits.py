@@ -25,7 +25,7 @@ from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import UpstreamError
 from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment, Upstream
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
-from qwen_grpc.v1.models_pb2 import Model
+from qwen_grpc.v1.models_pb2 import CAPABILITY_CHAT, Model
 
 
 @pytest.mark.asyncio
@@ -74,7 +74,7 @@ class Broken(Upstream):
         return True
 
     async def resolve(self, name: str, credentials: Credentials | None) -> ResolvedModel:
-        return ResolvedModel(name, Model(id=name), Mode.CHAT)
+        return ResolvedModel(name, Model(id=name, capabilities=[CAPABILITY_CHAT]), Mode.CHAT)
 
     async def chat(
         self,

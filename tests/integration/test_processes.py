@@ -136,7 +136,7 @@ async def test_the_shim_as_a_process_of_its_own_answers_as_the_one_within_the_ga
                 httpx.AsyncClient(base_url=shim.rest, timeout=20) as http,
                 grpc.aio.insecure_channel(gateway.target) as channel,
             ):
-                apart = Doors(channel, http)
+                apart = Doors(channel, http, gateway.ports["grpc"])
                 for prompt in ("Hello", "[[sim:http_429]]", "[[sim:midstream_error]]"):
                     for ask in (rest_whole, rest_stream):
                         assert await ask(apart, question(prompt)) == await ask(house, question(prompt))

@@ -13,6 +13,7 @@ from qwen_grpc.simulator import Behaviour
 from qwen_grpc.simulator.faults import REFUSALS
 from qwen_grpc.simulator.images_script import IMAGE_SCENARIOS
 from qwen_grpc.simulator.tools_script import ALL_SCENARIOS
+from qwen_grpc.simulator.words_script import WORDS_SCENARIOS
 
 NOW = 1790356323
 
@@ -252,7 +253,7 @@ def test_a_truncated_stream_ends_in_a_connection_reset(run: Callable[[Any], tupl
 def test_every_scenario_has_a_test() -> None:
     named = {name.partition(":")[0] for name in (*STREAMS, *ENVELOPES, *ODD, *HANGING, "truncate")}
 
-    assert named | set(IMAGE_SCENARIOS) == set(ALL_SCENARIOS) | set(REFUSALS)
+    assert named | set(IMAGE_SCENARIOS) | set(WORDS_SCENARIOS) == set(ALL_SCENARIOS) | set(REFUSALS)
 
 
 @pytest.mark.asyncio

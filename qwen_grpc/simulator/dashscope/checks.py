@@ -56,8 +56,9 @@ def check_messages(asked: Asked) -> None:
 
 
 def check_content(asked: Asked) -> None:
-    """Only models that see and hear take parts, and no part is too large."""
-    parts = any(isinstance(message.get("content"), list) for message in asked.messages)
+    """Only models that see and hear take parts, or who marks one for the cache, and no part is too large."""
+    lists = [message["content"] for message in asked.messages if isinstance(message.get("content"), list)]
+    parts = any(not any(isinstance(part, dict) and "cache_control" in part for part in one) for one in lists)
     if parts and asked.model.inputs == "t" and not asked.native:
         raise invalid("input content must be a string.", algo=True)
     if any(url.startswith("data:") and len(url) > DATA_URI_BYTES for _, url in asked.urls()):
