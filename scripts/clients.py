@@ -43,7 +43,7 @@ def _of_others() -> list[Any]:
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, kind):
                 found[one.name, one.path] = one
-    return list(found.values())
+    return [found[at] for at in sorted(found)]
 
 
 def _named(package: str, version: str) -> str:
