@@ -6,12 +6,12 @@ from google.protobuf.message import Message
 from sanic import HTTPResponse, Request
 
 from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
-from qwen_grpc.openai_json.overrides_chat import put_url
 from qwen_grpc.v1.common_pb2 import Media
 from qwen_grpc.v1.images_pb2 import EditImagesRequest, GenerateImagesRequest, ImageOptions
 from rest_shim.errors import bad_request
 from rest_shim.exchange import Exchange, Json
-from rest_shim.small_forms import FormFile, small_form
+from rest_shim.pictures import picture
+from rest_shim.small_forms import small_form
 
 # Images come inline; this is the limit of a whole request that edits some.
 MAX_EDIT_BYTES = 64 << 20
@@ -35,7 +35,7 @@ async def edit_images(exchange: Exchange) -> HTTPResponse:
     _check(EditImagesRequest, body)
     message = EditImagesRequest(model=body.get("model"), prompt=body["prompt"], options=_options(body), images=images)
     if body.get("mask") is not None:
-        message.mask.CopyFrom(_media(body["mask"], "mask"))
+        message.mask.CopyFrom(picture(body["mask"], "mask"))
     return await exchange.reply(exchange.stubs.images.EditImages, message, RESPONSES.write)
 
 
@@ -47,7 +47,7 @@ def _edit(exchange: Exchange) -> tuple[Json, list[Media]]:
     images = exchange.body.get("images") or []
     if not isinstance(images, list):
         raise bad_request("images", "images has the wrong type: expected an array", "invalid_type")
-    return exchange.body, [_media(item, f"images[{at}]") for at, item in enumerate(images)]
+    return exchange.body, [picture(item, f"images[{at}]") for at, item in enumerate(images)]
 
 
 def _check(message_type: type[Message], body: Json) -> None:
@@ -66,21 +66,6 @@ def _options(body: Json) -> ImageOptions:
     return REQUESTS.read(ImageOptions, options)
 
 
-def _media(item: Any, path: str) -> Media:
-    media = Media()
-    match item:
-        case FormFile():
-            return _file(item)
-        case {"file_id": str() as file_id} if file_id:
-            media.file_id = file_id
-        case {"image_url": str() as url} | {"image_url": {"url": str() as url}} if url:
-            put_url(media, url)
-        case _:
-            text = f"Invalid '{path}': expected an object with image_url or file_id, or a file in a form."
-            raise bad_request(path, text, "invalid_value")
-    return media
-
-
 # -- forms --------------------------------------------------------------------------------------------------------
 
 
@@ -89,7 +74,7 @@ def _form(request: Request) -> tuple[Json, list[Media]]:
     images: list[Media] = []
     for name, value in small_form(request):
         if name in ("image", "image[]"):
-            images.append(_media(value, name))
+            images.append(picture(value, name))
         elif isinstance(value, str):
             body[name] = _value(name, value)
         else:
@@ -104,9 +89,3 @@ def _value(name: str, text: str) -> Any:
         return int(text)
     except ValueError:
         raise bad_request(name, f"Invalid type for '{name}': expected an integer.", "invalid_type") from None
-
-
-def _file(file: FormFile) -> Media:
-    # What is not called an image is looked at by the server: many clients send no type, or one for any bytes.
-    mime_type = file.mime_type if file.mime_type.startswith("image/") else ""
-    return Media(data=file.content, mime_type=mime_type, filename=file.filename)

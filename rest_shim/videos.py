@@ -8,17 +8,15 @@ from typing import Any
 
 import grpc
 from sanic import HTTPResponse
-from sanic.request.form import File
 
 from qwen_grpc.openai_json.codec import REQUESTS, RESPONSES
 from qwen_grpc.openai_json.jsontext import dump
-from qwen_grpc.openai_json.overrides_chat import put_url
 from qwen_grpc.openai_json.overrides_videos import STATUSES
 from qwen_grpc.v1 import videos_pb2 as pb
-from qwen_grpc.v1.common_pb2 import Media
 from rest_shim import sse
 from rest_shim.errors import REASONS, HttpError, bad_request, http_error
 from rest_shim.exchange import STREAM_S, Exchange, Json, answer
+from rest_shim.pictures import picture
 
 PAGE, MAX_PAGE = 20, 100
 # What a client that polls should wait between two looks; the upstream is asked less often.
@@ -93,7 +91,7 @@ def read_order(body: Json) -> pb.CreateVideoRequest:
     REQUESTS.check(pb.CreateVideoRequest, told)
     message = REQUESTS.read(pb.CreateVideoRequest, told)
     if body.get(_PICTURE) is not None:
-        message.images.append(_media(body[_PICTURE]))
+        message.images.append(picture(body[_PICTURE], _PICTURE))
     return message
 
 
@@ -120,23 +118,6 @@ def _form(exchange: Exchange) -> Json:
     if file := files.get(_PICTURE):
         body[_PICTURE] = file
     return body
-
-
-def _media(picture: Any) -> Media:
-    media = Media()
-    match picture:
-        case File():
-            # What is not called an image is looked at by the server: many clients send no type.
-            mime_type = picture.type if picture.type.startswith("image/") else ""
-            return Media(data=picture.body, mime_type=mime_type, filename=picture.name)
-        case {"file_id": str() as file_id} if file_id:
-            media.file_id = file_id
-        case {"image_url": str() as url} | {"image_url": {"url": str() as url}} if url:
-            put_url(media, url)
-        case _:
-            text = f"Invalid '{_PICTURE}': expected an object with image_url or file_id, or a file in a form."
-            raise bad_request(_PICTURE, text, "invalid_value")
-    return media
 
 
 def _wait(body: Json) -> bool:
