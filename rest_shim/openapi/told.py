@@ -85,9 +85,9 @@ def anthropic() -> dict[str, JsonObject]:
 
 
 def error() -> JsonObject:
-    """A failure in OpenAI's form."""
+    """A failure in OpenAI's form. `answer` is there when the model's answer has not the demanded form."""
     names = ("message", "type", "param", "code")
-    told = objects(*names, message=TEXT, type=TEXT, param=maybe(TEXT), code=maybe(TEXT))
+    told = objects(*names, message=TEXT, type=TEXT, param=maybe(TEXT), code=maybe(TEXT), answer=TEXT)
     return objects("error", error=told)
 
 
