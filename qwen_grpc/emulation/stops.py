@@ -6,8 +6,12 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
 from qwen_grpc.errors import QwenError
+from qwen_grpc.openai_json.jsontext import dump
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, FINISH_REASON_TOOL_CALLS, ChatDelta, StreamChatResponse
 from qwen_grpc.v1.common_pb2 import Usage
+
+# The member that tells which stop text was met, by vLLM's name for it.
+MET = "stop_reason"
 
 
 async def until_stop(
@@ -64,6 +68,7 @@ class Stopping:
             self._cut(delta)
         if self.stopped:
             delta.finish_reason = FINISH_REASON_TOOL_CALLS if self._called else FINISH_REASON_STOP
+            delta.extra_json = dump({MET: self._finder.met}).decode()
         elif delta.finish_reason and (rest := self._finder.finish()):
             return ChatDelta(content=rest), delta
         return (delta,) if delta.ListFields() else ()
@@ -73,7 +78,7 @@ class Stopping:
             delta.content = text
         else:
             delta.ClearField("content")
-        self.stopped = self._finder.met
+        self.stopped = bool(self._finder.met)
 
     def _count(self, message: StreamChatResponse, *, ended: bool) -> None:
         if message.HasField("usage"):
@@ -89,12 +94,12 @@ class StopFinder:
 
     This is the automaton of Aho and Corasick. Its state is the longest end of
     the text that a stop text begins with, which is just what has to be held
-    back. `met` says that a stop text was found, `looked_at` how many steps the
+    back. `met` is the stop text that was found, `looked_at` how many steps the
     automaton took: at most two for each character.
     """
 
     def __init__(self, stops: Iterable[str]) -> None:
-        self.met = False
+        self.met = ""
         self.looked_at = 0
         self._state = 0
         # For each state: the next ones, where to fall back, the text that leads to it as the head of a stop text, and
@@ -118,7 +123,7 @@ class StopFinder:
             self._step(text[at])
             at += 1
             if length := self._ends[self._state]:
-                self.met = True
+                self.met = self._heads[self._state][0][: self._heads[self._state][1]][-length:]
                 return self._certain(before, text[:at], length)
         return self._certain(before, text, self._heads[self._state][1])
 

@@ -65,7 +65,9 @@ def _over_rest(told: Told) -> Told:
 async def test_the_json_of_an_answer_has_the_same_members(house: Operated, conversation: Conversation) -> None:
     answers = {name: await json_of(house, conversation, name) for name in PLACES if answered(conversation, name)}
 
-    shapes = {name: (shape_of(answer), shape_for(name, of_json(answer))) for name, answer in answers.items()}
+    shapes = {
+        name: (shape_of(answer), shape_for(name, conversation, of_json(answer))) for name, answer in answers.items()
+    }
     assert {name: pair for name, pair in shapes.items() if pair[0] != pair[1]} == {}
 
 
@@ -96,12 +98,14 @@ def shape_of(answer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def shape_for(name: str, told: Told) -> dict[str, Any]:
+def shape_for(name: str, conversation: Conversation, told: Told) -> dict[str, Any]:
     """The members that an answer of this upstream has to have."""
     message = {"role", "content", "refusal"} | beside(name, "message")
     message |= ({"reasoning_content"} if told.reasoning else set()) | ({"tool_calls"} if told.calls else set())
     if told.finish == "length":
         message -= {"matched_stop"}
+    if "stop" not in conversation.body:
+        message -= {"stop_reason"}
     return {
         "answer": {"id", "object", "created", "model", "choices", "usage"} | beside(name, "answer"),
         "choices": [{"index", "logprobs", "finish_reason", "message"}] * told.answers,

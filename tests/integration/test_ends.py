@@ -118,3 +118,15 @@ async def test_an_answer_that_was_cut_is_no_end_of_a_conversation_that_goes_on(h
     body = {"messages": [*messages, {"role": "user", "content": "more"}]}
     assert (await ended(house, "", **body))[0].endswith("more")
     assert len([one for one in house.simulator.requests if one.path == "/api/v2/chats/new"]) == 2
+
+
+@pytest.mark.asyncio
+async def test_anthropics_clients_are_told_which_stop_text_was_met(house: House) -> None:
+    body = {"model": "qwen-max", "max_tokens": 500, "messages": [{"role": "user", "content": "one STOP two"}]}
+    reply = await house.http.post("/v1/messages", json={**body, "stop_sequences": ["STOP"]}, headers=dict(metadata()))
+    assert reply.status_code == 200, reply.text
+    told = reply.json()
+    assert (told["stop_reason"], told["stop_sequence"]) == ("stop_sequence", "STOP")
+    assert told["content"][0]["text"] == "You said: one "
+    reply = await house.http.post("/v1/messages", json={**body, "max_tokens": 5}, headers=dict(metadata()))
+    assert reply.json()["stop_reason"] == "max_tokens"

@@ -37,6 +37,7 @@ def found(pieces: Sequence[str], stops: Sequence[str]) -> tuple[str, bool]:
     for piece in pieces:
         told += finder.feed(piece)
         if finder.met:
+            assert finder.met in stops
             return told, True
     return told + finder.finish(), False
 
@@ -121,6 +122,7 @@ async def test_the_upstream_is_left_at_the_stop_text_and_the_counts_so_far_are_t
     assert (text_of(messages), answer.left_after) == ("one ", -3)
     assert messages[0].start.id == "1"
     assert messages[-1].deltas[-1].finish_reason == FINISH_REASON_STOP
+    assert messages[-1].deltas[-1].extra_json == '{"stop_reason":"STOP"}'
     assert [message.usage.completion_tokens for message in messages if message.HasField("usage")] == [5]
 
 
