@@ -101,8 +101,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class VideoTask:
-    """How far the upstream is with a clip. `state` is RUNNING, SUCCEEDED (with `url`), FAILED (with `error`) or CANCELLED.
+    """How far the upstream is with a clip.
 
+    `state` is RUNNING, SUCCEEDED (with `url`), FAILED (with `error`) or CANCELLED.
     `expires_at` is when the URL ends, in epoch seconds, if it is known.
     """
 

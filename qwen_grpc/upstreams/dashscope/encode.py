@@ -9,6 +9,7 @@ from qwen_grpc.openai_json.jsontext import JsonObject, dump
 from qwen_grpc.upstreams.dashscope.attached import Inlined
 from qwen_grpc.upstreams.dashscope.messages import adapted
 from qwen_grpc.upstreams.dashscope.parameters import Asked, sanitised
+from qwen_grpc.upstreams.openai_wire.members import without_web_search
 
 # What the native dialect says of parts, by OpenAI's type; the values stand in the member of that type.
 NATIVE_PARTS = {"image_url": "image", "video_url": "video", "input_audio": "audio", "video": "video"}
@@ -40,8 +41,10 @@ def encoded(inlined: Inlined, asked: Asked) -> Encoded:
     """Encodes a request whose media are addresses. Raises `InvalidParameter` and `Unsupported`."""
     body = REQUESTS.write(inlined.request)
     turned = adapted(body["messages"], asked.traits, inlined.documents)
-    members = sanitised(body | {"messages": turned.messages}, asked)
-    return Encoded(members, [*asked.thought.notices, *turned.notices])
+    plain = without_web_search(body)
+    members = sanitised(plain | {"messages": turned.messages}, asked)
+    left_out = [] if plain is body or asked.searches else ["web_search was left out: it does not go with functions"]
+    return Encoded(members, [*asked.thought.notices, *turned.notices, *left_out])
 
 
 def _with_parts(message: JsonObject) -> JsonObject:

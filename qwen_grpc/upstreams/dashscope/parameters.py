@@ -16,7 +16,7 @@ from qwen_grpc.errors import InvalidParameter, Unsupported
 from qwen_grpc.openai_json.jsontext import JsonObject, load_object
 from qwen_grpc.upstreams.dashscope.thinking import AUTO, Thought
 from qwen_grpc.upstreams.dashscope.traits import Traits
-from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
+from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT, is_web_search
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 
 MAX_SEED = (1 << 31) - 1
@@ -49,9 +49,13 @@ class Asked:
 
     @property
     def searches(self) -> bool:
-        """Whether the web is to be searched first."""
+        """Whether the web is to be searched first; a tool `web_search` asks for it where no functions are beside it."""
         search = self.request.search
-        return search.enabled if search.HasField("enabled") else self.model.search
+        return search.enabled if search.HasField("enabled") else self.model.search or self._only_searches()
+
+    def _only_searches(self) -> bool:
+        tools = [load_object(tool.raw_json) if tool.raw_json else {} for tool in self.request.tools]
+        return bool(tools) and all(is_web_search(tool) for tool in tools)
 
 
 def sanitised(body: JsonObject, asked: Asked) -> JsonObject:

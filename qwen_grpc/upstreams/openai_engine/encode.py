@@ -7,13 +7,14 @@ client wrote them.
 from collections.abc import Mapping
 from typing import Any
 
+from qwen_grpc.calls import notice
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.errors import Unsupported
 from qwen_grpc.openai_json.codec import REQUESTS
 from qwen_grpc.openai_json.jsontext import JsonObject, dump
 from qwen_grpc.upstreams.openai_engine.dialects import Dialect
 from qwen_grpc.upstreams.openai_engine.thinking import Thinking, encode_thinking
-from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT
+from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT, without_web_search
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, ToolChoice
 
 # Settings of other upstreams.
@@ -36,7 +37,10 @@ def check(request: CompleteChatRequest, dialect: Dialect) -> None:
 
 def encode_chat(request: CompleteChatRequest, model: ResolvedModel, thinking: Thinking, dialect: Dialect) -> bytes:
     """The body of `POST /chat/completions`, for a request whose media are as the engine takes them."""
-    body = REQUESTS.write(request)
+    asked = REQUESTS.write(request)
+    body = without_web_search(asked)
+    if body is not asked:
+        notice("an engine has no web search, so the tool web_search was left out")
     for name in (*NEVER_SENT, *OF_OTHERS):
         body.pop(name, None)
     encode_thinking(thinking, dialect, body)

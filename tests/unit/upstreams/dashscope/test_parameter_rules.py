@@ -88,9 +88,16 @@ def test_search_is_switched_on_with_its_sources() -> None:
     assert sent(enable_search=True) == on
     assert sent(web_search_options={}) == on
     assert sent("qwen-plus-search", enable_search=False) == {}
+    assert sent(tools=[{"type": "web_search"}]) == on
     own = sent(enable_search=True, search_options={"forced_search": True, "citation_format": "[ref_<number>]"})
     assert own["search_options"] == sources | {"forced_search": True, "citation_format": "[ref_<number>]"}
     assert refused(Unsupported, "qwen3-coder-plus", enable_search=True).field == "enable_search"
+
+
+def test_a_web_search_beside_functions_is_left_out_and_told() -> None:
+    assert sent(tools=[WEATHER, {"type": "web_search_preview"}]) == {"tools": [WEATHER]}
+    told = encode("qwen-plus", tools=[WEATHER, {"type": "web_search"}]).notices
+    assert told == ["web_search was left out: it does not go with functions"]
 
 
 def test_tools_go_along_and_leave_with_their_choice() -> None:
@@ -103,7 +110,7 @@ def test_tools_go_along_and_leave_with_their_choice() -> None:
     ("body", "kind", "field"),
     [
         ({"tools": [WEATHER, SEARCH]}, InvalidParameter, "tools[1].function.name"),
-        ({"tools": [{"type": "web_search"}]}, Unsupported, "tools[0]"),
+        ({"tools": [{"type": "custom"}]}, Unsupported, "tools[0]"),
         ({"tools": [WEATHER], "tool_choice": {"type": "allowed_tools"}}, Unsupported, "tool_choice"),
         ({"tools": [WEATHER], "model": "qwen-long"}, Unsupported, "tools"),
     ],

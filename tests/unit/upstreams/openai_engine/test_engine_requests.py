@@ -273,3 +273,9 @@ def test_what_no_engine_has_is_refused(members: dict[str, Any], field: str) -> N
 def test_several_answers_are_asked_for_where_an_engine_makes_them() -> None:
     assert added("vllm", n=2) == {"n": 2}
     assert refusal("ollama", n=2) == (Unsupported, "n")
+
+
+def test_a_web_search_that_agents_send_beside_their_functions_is_left_out() -> None:
+    weather = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+    assert added("vllm", tools=[weather, {"type": "web_search"}]) == {"tools": [weather]}
+    assert added("vllm", tools=[{"type": "web_search_preview", "search_context_size": "low"}]) == {}
