@@ -40,7 +40,7 @@ def _clean(values: Json) -> Json:
 
 @st.composite
 def fragments(draw: st.DrawFn) -> list[Json]:
-    """Tool calls as odd servers send them: names repeated, ids and types missing, null or empty, one after the other."""
+    """Tool calls as odd servers send them: names repeated, ids and types missing, null or empty; one after another."""
     found = []
     for at in range(draw(st.integers(0, 2))):
         name = f"tool_{at}"
