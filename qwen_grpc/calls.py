@@ -85,5 +85,10 @@ async def announce(context: Context, *, model: str, upstream: str, attempts: str
     call = _current.get()
     call.facts |= {"model": model, "upstream": upstream} | ({"attempts": attempts} if attempts else {})
     told = [(REQUEST_ID, call.request_id), ("x-qwen-model", model), ("x-qwen-upstream", upstream)]
-    told += [(f"x-qwen-{name}", call.facts[name]) for name in ("attempts", "notice") if name in call.facts]
+    told += [(f"x-qwen-{name}", _sayable(call.facts[name])) for name in ("attempts", "notice") if name in call.facts]
     await context.send_initial_metadata(tuple(told))
+
+
+def _sayable(text: str) -> str:
+    """The text as metadata can hold it; a notice may name something of the caller's."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)

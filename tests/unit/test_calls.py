@@ -80,3 +80,11 @@ async def test_client_and_log_hear_what_was_tried_before_and_what_was_changed() 
         ("x-qwen-attempts", "u/1 RATE_LIMITED"),
         ("x-qwen-notice", "thinking was switched off; one picture was left out"),
     )
+
+
+@pytest.mark.asyncio
+async def test_a_notice_may_name_what_no_header_can_hold() -> None:
+    call = started()
+    notice("the member 错\n was left out")
+    await announce(call.context, model="m", upstream="u")
+    assert call.context.sent[0][3:] == (("x-qwen-notice", "the member ?? was left out"),)
