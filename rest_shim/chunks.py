@@ -60,6 +60,16 @@ class ChunkWriter:
 
         Raises `ValueError` if an `extra_json` is not the text of an object.
         """
+        deltas = response.deltas
+        if len(deltas) == 1 and not self._last and not response.extra_json:
+            delta = deltas[0]
+            said = delta.ListFields()
+            if len(said) == 1 and (texts := self._texts.get(delta.index)) and (around := texts.get(said[0][0].number)):
+                return around[0] + _encode_text(said[0][1]) + around[1]
+        return self._records(response)
+
+    def _records(self, response: StreamChatResponse) -> bytes:
+        """The same, for what is not just one piece of text."""
         extra = load_object(response.extra_json) if response.extra_json else {}
         records = [] if self._texts else [self._open(0)]
         deltas = response.deltas

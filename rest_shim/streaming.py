@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import grpc
@@ -96,19 +95,22 @@ async def _relay(call: Call, first: First, line: Line, dialect: Dialect) -> None
         message = await first
         writer = dialect.opened(message.start)
         await line.send(writer.write(message))
-        await _pour(call, partial(_put, line, writer.write))
+        await _pour(call, _writing(writer, line))
     except grpc.aio.AioRpcError as error:
         await line.send((writer or dialect).failed(http_error(error)))
         return
     await line.send(await writer.end())
 
 
-def _put(
-    line: Line, write: Callable[[StreamChatResponse], bytes], message: StreamChatResponse
-) -> Awaitable[object] | None:
+def _writing(writer: Writer, line: Line) -> Take:
     """Writes one message; returns what to await before the next, or None for nothing."""
-    records = write(message)
-    return line.put(records) if records else None
+    write, put = writer.write, line.put
+
+    def take(message: StreamChatResponse) -> Awaitable[object] | None:
+        records = write(message)
+        return put(records) if records else None
+
+    return take
 
 
 async def _pour(call: Call, take: Take) -> None:

@@ -60,10 +60,13 @@ async def _answer(rpc: Rpc, context: Context, locate: Locate) -> None:
     if request is EOF:
         rpc.finish(Status(grpc.StatusCode.CANCELLED, "The client sent no request."))
         return
-    if method.response_streaming:
-        await _stream_responses(_behaviour(method), request, rpc, context)
+    behaviour = _behaviour(method)
+    if not method.response_streaming:
+        await _send_response(behaviour, request, rpc, context)
+    elif inspect.iscoroutinefunction(behaviour):
+        await behaviour(request, context)
     else:
-        await _send_response(_behaviour(method), request, rpc, context)
+        await _stream_responses(behaviour, request, rpc, context)
     rpc.finish(context.status())
 
 
@@ -88,9 +91,6 @@ async def _send_response(behaviour: Callable[[Any, Context], Any], request: Any,
 
 
 async def _stream_responses(behaviour: Callable[[Any, Context], Any], request: Any, rpc: Rpc, context: Context) -> None:
-    if inspect.iscoroutinefunction(behaviour):
-        await behaviour(request, context)
-        return
     if not inspect.isasyncgenfunction(behaviour):
         raise TypeError(f"{rpc.invocation.method} is neither an async generator nor a coroutine function")
     send = rpc.send

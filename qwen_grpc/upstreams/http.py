@@ -75,9 +75,12 @@ class Reads:
     async def next(self, deadline: float, late: type[QwenError]) -> bytes:
         """The next read, or `b""` at the end. `deadline` is in the event loop's time."""
         self._late = late
-        self._response.expect(deadline, self._silent)
+        response = self._response
+        response.expect(deadline, self._silent)
+        if (arrival := response.arrival()) is not None:
+            await arrival
         try:
-            return await self._response.read()
+            return response.take()
         except httpx.TransportError as error:
             raise UpstreamTruncated(f"the connection to {self._name} broke in the middle of its answer") from error
 

@@ -151,9 +151,19 @@ class Response(Head):
 
     async def read(self) -> bytes:
         """What has arrived of the body, or `b""` at its end."""
-        if not self._pieces and self._line is not None:
-            self._waiter = waiter = self._loop.create_future()
-            await waiter
+        if (arrival := self.arrival()) is not None:
+            await arrival
+        return self.take()
+
+    def arrival(self) -> asyncio.Future[None] | None:
+        """What to await before there is something to `take`; None for nothing."""
+        if self._pieces or self._line is None:
+            return None
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
+
+    def take(self) -> bytes:
+        """What has arrived of the body, or `b""` at its end."""
         pieces = self._pieces
         if not pieces:
             if self._error is not None:

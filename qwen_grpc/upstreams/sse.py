@@ -10,6 +10,7 @@ EVENT_STREAM = "text/event-stream"
 MAX_EVENT_BYTES = 1 << 20
 MAX_STREAM_BYTES = 64 << 20
 _BOM = b"\xef\xbb\xbf"
+_LF, _CR = b"\n\r"
 
 
 class EventDecoder:
@@ -27,9 +28,20 @@ class EventDecoder:
         Comments and events without data give nothing. Raises
         `UpstreamProtocol` when an event or the stream is too large.
         """
-        if _is_one_line(read) and not self._rest and self._start is None and not self._after_cr:
+        line = read[:-2]
+        # One event of one line, as nearly every read is, needs no further care.
+        # Slices and numbers cost a fraction of `find`, `startswith`, and `in` with bytes.
+        if (
+            _LF not in line
+            and _CR not in line
+            and read[-2:] == b"\n\n"
+            and line[:6] == b"data: "
+            and 6 < len(line) < MAX_EVENT_BYTES
+            and self._start is None
+            and not (self._rest or self._after_cr)
+        ):
             self._count(read)
-            return [read[6:-2]]
+            return [line[6:]]
         blocks = self._blocks(self._lines_ended_by_lf(read))
         return [data for block in blocks if (data := _data(block))]
 
@@ -72,18 +84,6 @@ class EventDecoder:
     def _check(self, event: bytes | bytearray) -> None:
         if len(event) > MAX_EVENT_BYTES:
             raise UpstreamProtocol(f"the upstream sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
-
-
-def _is_one_line(read: bytes) -> bool:
-    """Whether a read is one event of one line, as nearly every read of a stream is; it needs no further care."""
-    end = len(read) - 2
-    return (
-        6 < end < MAX_EVENT_BYTES
-        and read.startswith(b"data: ")
-        and read.find(b"\n") == end
-        and read.endswith(b"\n\n")
-        and read.find(b"\r") < 0
-    )
 
 
 def _data(block: bytes) -> bytes:

@@ -32,20 +32,18 @@ class Telling:
             raise self._failure
         if self._over:
             raise StopAsyncIteration
-        message, self._message = self._message, StreamChatResponse()
-        while not message.deltas and not self._answer.finished:
-            await self._read(message)
-        if self._answer.finished:
+        answer, message = self._answer, self._message
+        self._message = StreamChatResponse()
+        while not message.deltas and not answer.finished:
+            try:
+                answer.decode(await self._events.__anext__(), message)
+            except StopAsyncIteration:
+                self._fail(answer.broken(), message)
+            except QwenError as error:
+                self._fail(error, message)
+        if answer.finished:
             await self._end(message)
         return message
-
-    async def _read(self, message: StreamChatResponse) -> None:
-        try:
-            self._answer.decode(await self._events.__anext__(), message)
-        except StopAsyncIteration:
-            self._fail(self._answer.broken(), message)
-        except QwenError as error:
-            self._fail(error, message)
 
     def _fail(self, error: QwenError, message: StreamChatResponse) -> None:
         error.facts["partial"] = "true"
