@@ -20,7 +20,7 @@ async def observe(call: Call) -> AsyncIterator[None]:
     call.context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
     try:
         yield
-    except (asyncio.CancelledError, GeneratorExit):
+    except asyncio.CancelledError:
         call.code = grpc.StatusCode.CANCELLED
         raise
     finally:
