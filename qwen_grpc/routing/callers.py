@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from qwen_grpc.addresses import CHAT_HOST, DASHSCOPE_KEY
 from qwen_grpc.credentials import ApiKey, Credentials, WebSession, missing
@@ -19,7 +20,7 @@ class Access:
     lanes: tuple[Lane, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caller:
     """Who calls, in the view of one snapshot. `key` is the gateway key, if the credential is one."""
 
@@ -30,7 +31,7 @@ class Caller:
     @property
     def own(self) -> Lane | None:
         """The lane of the caller's own credential, at the first upstream that it belongs to."""
-        return next((lane for access in self._own() for lane in access.lanes), None)
+        return self._own[0].lanes[0] if self._own else None
 
     @property
     def tenant(self) -> str:
@@ -46,9 +47,8 @@ class Caller:
         if isinstance(self.credentials, ApiKey) and self.credentials.value.startswith(PREFIX):
             # A key that was revoked does not become anybody.
             return []
-        own = list(self._own())
-        taken = {access.entry.name for access in own}
-        return own + [access for access in self._public() if access.entry.name not in taken]
+        taken = {access.entry.name for access in self._own}
+        return [*self._own, *(access for access in self._public() if access.entry.name not in taken)]
 
     def required(self) -> list[Access]:
         """The same. Raises `TokenMissing`, `TokenMalformed` or `AccessDenied` when there is none."""
@@ -69,12 +69,14 @@ class Caller:
             shown += [(entry, None) for entry in self.snapshot.entries if not entry.lanes]
         return shown
 
-    def _own(self) -> Iterator[Access]:
-        if self.credentials is None or self.key is not None:
-            return
-        for entry in self.snapshot.entries:
-            if entry.upstream.accepts(self.credentials):
-                yield Access(entry, (Lane(entry.upstream, self.credentials, entry.name, own=True),))
+    @cached_property
+    def _own(self) -> tuple[Access, ...]:
+        """The upstreams that the credential itself belongs to; every call asks for them several times."""
+        credentials = self.credentials
+        if credentials is None or self.key is not None:
+            return ()
+        entries = [entry for entry in self.snapshot.entries if entry.upstream.accepts(credentials)]
+        return tuple(Access(one, (Lane(one.upstream, credentials, one.name, own=True),)) for one in entries)
 
     def _public(self) -> Iterator[Access]:
         return (Access(entry, entry.lanes) for entry in self.snapshot.entries if entry.config.public and entry.lanes)

@@ -65,7 +65,7 @@ def asked_of(snapshot: Snapshot, name: str, visible: Sequence[tuple[Entry, Who]]
 
 def _aliased(name: str, snapshot: Snapshot) -> list[tuple[str, str, str]]:
     """Where an alias leads; a suffix that asks for a mode goes along."""
-    for mode in Mode:
+    for mode in Mode if snapshot.aliases else ():
         base = name.removesuffix(mode.value)
         if name.endswith(mode.value) and base in snapshot.aliases:
             return [(target + mode.value).partition("/") for target in snapshot.aliases[base]]
