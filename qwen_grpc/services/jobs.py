@@ -197,11 +197,18 @@ class Desk:
         await self._jobs.delete(job.owner, job.id)
 
     async def cancel(self, job: Job, credentials: Credentials) -> Job:
-        """Stops a job at its upstream. Raises `Unsupported` when that cannot, or cannot any longer."""
+        """Stops a job at its upstream. Raises `Unsupported` when that cannot, or cannot any longer.
+
+        One that is being handed in is waited for, as there is nothing to stop yet.
+        """
+        if course := self._courses.get(job.id):
+            job = await course.handed_in()
+        if job.state.final:
+            return job
         lane = self._lane(job, credentials)
         await lane.upstream.cancel_video(job.task_id, lane.credentials)
         job = await self._jobs.change(job.id, state=State.CANCELLED)
-        if course := self._courses.get(job.id):
+        if course:
             course.tell(job)
         return job
 

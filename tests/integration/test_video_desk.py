@@ -30,6 +30,7 @@ class Studio(Upstream):
 
     def __init__(self) -> None:
         self.taken = 0
+        self.cancelled: list[str] = []
         self.looks: list[float] = []
         self.done = False
         self.door = asyncio.Event()
@@ -45,6 +46,9 @@ class Studio(Upstream):
         await self.door.wait()
         self.taken += 1
         return f"task-{self.taken}"
+
+    async def cancel_video(self, task_id: str, credentials: Credentials) -> None:
+        self.cancelled.append(task_id)
 
     async def get_video(self, task_id: str, credentials: Credentials) -> VideoTask:
         self.looks.append(asyncio.get_running_loop().time())
@@ -169,6 +173,23 @@ async def test_a_job_that_is_deleted_while_it_is_handed_in_is_handed_in_and_forg
 
 def all_of(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_is_cancelled_while_it_is_handed_in_is_stopped_once_it_has_a_task(tmp_path: Path) -> None:
+    async with office(tmp_path / "ledger.sqlite3") as here:
+        here.studio.door.clear()
+        ordered = asyncio.create_task(here.desk.begin(here.order()))
+        await until(lambda: here.desk._courses)
+        [job] = await here.jobs.page("owner", (), "", 10)
+        cancelling = asyncio.create_task(here.desk.cancel(job, session()))
+        await asyncio.sleep(0)
+        assert here.studio.cancelled == []
+        here.studio.door.set()
+
+        assert (await cancelling).state is State.CANCELLED
+        assert here.studio.cancelled == ["task-1"]
+        await ordered
 
 
 @pytest.mark.asyncio
