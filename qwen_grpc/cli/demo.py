@@ -10,7 +10,6 @@ from qwen_grpc.cli.running import Stop, run, say
 from qwen_grpc.credentials import WebSession, pack
 from qwen_grpc.logs import configure
 from qwen_grpc.settings import Settings, load
-from qwen_grpc.simulator import Behaviour, make_refresh_token, make_token, running
 from rest_shim.settings import ShimSettings
 
 PACE_S = 0.05
@@ -45,6 +44,9 @@ def demo(
 
 
 async def _demo(port: int | None, grpc_port: int | None) -> None:
+    # Here, so that a gateway in service does not carry the simulator.
+    from qwen_grpc.simulator import Behaviour, running
+
     stop = Stop()
     with TemporaryDirectory(prefix="qwen-grpc-demo-") as folder:
         async with running(behaviour=Behaviour(pace_s=PACE_S)) as simulator:
@@ -68,5 +70,7 @@ async def _serve(settings: Settings, shim: ShimSettings, stop: Stop) -> None:
 
 def demo_credential() -> str:
     """A credential that only the simulator takes."""
+    from qwen_grpc.simulator import make_refresh_token, make_token
+
     user = "00000000-0000-4000-8000-00000000de30"
     return pack(WebSession(token=make_token(user), refresh_token=make_refresh_token(user)))

@@ -6,7 +6,6 @@ import typer
 
 from qwen_grpc.cli.running import Stop, run, say
 from qwen_grpc.settings import BadSettings
-from qwen_grpc.simulator import Behaviour, running
 
 
 def simulate(
@@ -19,6 +18,9 @@ def simulate(
 
 
 async def _simulate(host: str, port: int, pace: float) -> None:
+    # Here, so that a gateway in service does not carry the simulator.
+    from qwen_grpc.simulator import Behaviour, running
+
     stop = Stop()
     try:
         async with running(host, port, Behaviour(pace_s=pace)) as simulator:

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import httpcore
-import httpx
 from yarl import URL
 
 from qwen_grpc.errors import InvalidParameter, MediaUrlBlocked
 from qwen_grpc.upstreams.kinds import AUDIO, DOCUMENT, IMAGE, MIB, SNIFFED_BYTES, VIDEO, fits, sniffed, too_large
 from qwen_grpc.upstreams.public_addresses import is_public
-from qwen_grpc.upstreams.transport import HEADERS
+from qwen_grpc.upstreams.transport import HEADERS, authorities
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 Connect: TypeAlias = Callable[[str, int], Awaitable[httpcore.AsyncNetworkStream]]
@@ -82,7 +81,7 @@ class Fetcher:
     ) -> None:
         self._network = _CheckedNetwork(resolve, connect)
         self._patience = patience or Patience()
-        self._tls = verify or httpx.create_ssl_context(trust_env=False)
+        self._tls = verify or authorities()
 
     @asynccontextmanager
     async def open(self, text: str, kind: str) -> AsyncIterator[Fetched]:

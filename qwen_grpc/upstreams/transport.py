@@ -14,6 +14,7 @@ import asyncio
 import socket
 import ssl
 from collections import defaultdict
+from functools import cache
 
 import httpx
 from aiohappyeyeballs import start_connection
@@ -36,6 +37,12 @@ NEXT_ADDRESS_S = 0.25
 
 
 class TlsFailure(httpx.ConnectError):
+@cache
+def authorities() -> ssl.SSLContext:
+    """Checks servers by the authorities that certifi knows; read once, since each copy takes a megabyte and 20 ms."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
     """The TLS handshake failed: the certificate was not accepted, or no common protocol was found."""
 
 
@@ -48,7 +55,7 @@ class Transport:
     """Sends requests. `connect_s` bounds name look-up, TCP and TLS; it needs a running loop."""
 
     def __init__(self, verify: ssl.SSLContext | None = None, *, connect_s: float = 5.0) -> None:
-        self._verify = verify or httpx.create_ssl_context(trust_env=False)
+        self._verify = verify or authorities()
         self._connect_s = connect_s
         self._open: set[Connection] = set()
         self._free: defaultdict[Server, list[Connection]] = defaultdict(list)
