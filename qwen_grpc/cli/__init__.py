@@ -2,6 +2,7 @@
 
 import typer
 
+from qwen_grpc.cli.conform import conform, conform_upstream
 from qwen_grpc.cli.demo import demo
 from qwen_grpc.cli.doctor import doctor
 from qwen_grpc.cli.keys import app as keys
@@ -21,5 +22,7 @@ app.command()(simulate)
 app.command()(demo)
 app.command()(doctor)
 app.command()(pool)
+app.command()(conform)
+app.command()(conform_upstream)
 app.add_typer(token, name="token", help="Credentials: inspect, pack, import.")
 app.add_typer(keys, name="keys", help="Gateway keys: add, list, revoke.")

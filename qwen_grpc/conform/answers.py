@@ -55,9 +55,7 @@ def dump(value: Any) -> bytes:
 # -- HTTP -------------------------------------------------------------------------------------------------------------
 
 
-def whole(
-    content: bytes, kind: str = JSON, *, status: str = "200 OK", headers: Mapping[str, str] | None = None
-) -> bytes:
+def whole(content: bytes, kind: str = JSON, *, status: str = "200 OK", more: Mapping[str, str] | None = None) -> bytes:
     """A response of known length."""
     lines = [f"HTTP/1.1 {status}", f"content-type: {kind}", f"content-length: {len(content)}"]
     lines += [f"{name}: {value}" for name, value in (more or {}).items()]

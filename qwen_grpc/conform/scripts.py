@@ -288,4 +288,3 @@ def _broken(asked: Asked, how: Break) -> Iterator[Step]:
 def broken_once(asked: Asked) -> Iterator[Step]:
     """The first time a broken connection after some words, later a good answer."""
     return cut(asked) if asked.attempt == 1 else answer(asked, AGAIN)
-
