@@ -18,7 +18,7 @@ from qwen_grpc.interceptors.admission import Admission
 from qwen_grpc.interceptors.around import Around
 from qwen_grpc.interceptors.drain import Drain
 from qwen_grpc.interceptors.limits import Limit, default_deadline
-from qwen_grpc.interceptors.observe import observe
+from qwen_grpc.interceptors.observe import Observe
 from qwen_grpc.interceptors.translate_errors import translate_errors
 from qwen_grpc.ledger import Files, Jobs, Ledger, Responses
 from qwen_grpc.routing.fleet import Fleet
@@ -136,7 +136,7 @@ class AdminDoor:
     """The admin service on a port of its own, which nobody beyond this machine reaches."""
 
     def __init__(self, router: Router) -> None:
-        self._grpc = grpc.aio.server(interceptors=[Around(observe, translate_errors)])
+        self._grpc = grpc.aio.server(interceptors=[Around(Observe(), translate_errors)])
         admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(router), self._grpc)
 
     async def listen(self, port: int) -> int:
@@ -175,8 +175,8 @@ class Server:
 
     @staticmethod
     def _interceptors(settings: Settings, drain: Drain, router: Router) -> Sequence[ServerInterceptor]:
-        # Outermost first. `observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
-        scopes = Around(observe, translate_errors, drain, Limit(settings.qwen_max_calls), default_deadline)
+        # Outermost first. `Observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
+        scopes = Around(Observe(), translate_errors, drain, Limit(settings.qwen_max_calls), default_deadline)
         return (scopes, Admission(router.is_public))
 
     async def start(self) -> None:

@@ -94,6 +94,11 @@ class Context(grpc.aio.ServicerContext[Any, Any]):
 
     # -- the call -----------------------------------------------------------------------------------------------------
 
+    @property
+    def left_at(self) -> float:
+        """When the client cancelled, in monotonic seconds; 0 if it did not. A call on the wire does not tell."""
+        return self._rpc.left_at
+
     def invocation_metadata(self) -> Any:
         """The client's metadata as a tuple of pairs; there is no `user-agent` among them."""
         return self._rpc.invocation.metadata

@@ -1,6 +1,7 @@
 """One call in flight: what its client and its servicer share."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,7 @@ class Rpc:
         self.outcome: Status | None = None
         self.status: Status | None = None
         self.cancelled_locally = False
+        self.left_at = 0.0
         self.task: asyncio.Task[None] | None = None
         self._streams_responses = streams_responses
         self._waiters: list[asyncio.Future[None]] = []
@@ -116,6 +118,7 @@ class Rpc:
         if self.status is not None:
             return False
         self.cancelled_locally = locally
+        self.left_at = time.monotonic() if locally else 0.0
         self.requests.abandon()
         self.responses.abandon()
         if self.outcome is None:

@@ -6,9 +6,9 @@ from typing import Any
 import grpc
 from grpc.aio import ServerInterceptor
 
-from qwen_grpc.calls import CREDENTIAL_KEYS, Context
+from qwen_grpc.calls import CREDENTIAL_KEYS, OURS, Context
 from qwen_grpc.credentials import missing
-from qwen_grpc.interceptors.around import OURS, Continuation, Handler
+from qwen_grpc.interceptors.around import Continuation, Handler
 
 # Models are public; the token services may be given the credential in the request.
 OPEN = (f"{OURS}ModelsService/", f"{OURS}TokensService/")

@@ -7,13 +7,11 @@ from typing import Any, TypeAlias
 import grpc
 from grpc.aio import ServerInterceptor
 
-from qwen_grpc.calls import Call, Context, begin
+from qwen_grpc.calls import OURS, Call, Context, begin
 
 Scope = Callable[[Call], AbstractAsyncContextManager[None]]
 Handler: TypeAlias = Any  # grpc.RpcMethodHandler, which is generic for type checkers only
 Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
-
-OURS = "/qwen.v1."
 
 
 class Around(ServerInterceptor):
@@ -43,8 +41,10 @@ class Around(ServerInterceptor):
 
     def _unary(self, serve: Callable[..., Any], method: str) -> Callable[..., Any]:
         async def run(request: Any, context: Context) -> Any:
-            async with self._scoped(begin(method, context, streams=False)):
-                return await serve(request, context)
+            call = begin(method, context, streams=False)
+            async with self._scoped(call):
+                call.last = answer = await serve(request, context)
+                return answer
 
         return run
 
@@ -53,8 +53,8 @@ class Around(ServerInterceptor):
             call = begin(method, context, streams=True)
             async with self._scoped(call), aclosing(serve(request, context)) as messages:
                 async for message in messages:
-                    call.count()
                     await context.write(message)
+                    call.sent(message)
 
         return run
 

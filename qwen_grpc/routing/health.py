@@ -105,6 +105,13 @@ class Breaker:
         self._until = 0.0
         self._probing = False
 
+    @property
+    def state(self) -> str:
+        """`closed` while calls go there, `open` while it is left alone, `half-open` when one may try."""
+        if self._faults < BREAKER_FAULTS:
+            return "closed"
+        return "open" if self._now() < self._until else "half-open"
+
     def open_at(self) -> float:
         """When a call may go to the server: 0 means now."""
         now = self._now()

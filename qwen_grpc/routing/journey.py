@@ -1,12 +1,13 @@
 """A call on its way: which lane it takes, what a failure does to it, and where it goes on."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import inf
 from types import TracebackType
 from typing import Self, TypeVar
 
+from qwen_grpc import calls
 from qwen_grpc.errors import (
     Billing,
     CircuitOpen,
@@ -18,6 +19,7 @@ from qwen_grpc.errors import (
     UpstreamCredentialInvalid,
 )
 from qwen_grpc.routing.affinity import Affinity
+from qwen_grpc.routing.attempts import Attempt, WatchAttempt
 from qwen_grpc.routing.candidates import Candidate
 from qwen_grpc.routing.health import seconds_until
 from qwen_grpc.routing.lanes import Lane, Need, Stop, Use
@@ -61,9 +63,15 @@ class Journey:
     """
 
     def __init__(
-        self, candidates: AsyncIterator[Candidate], wish: Wish, key: GatewayKey | None, affinity: Affinity
+        self,
+        candidates: AsyncIterator[Candidate],
+        wish: Wish,
+        key: GatewayKey | None,
+        affinity: Affinity,
+        watches: Sequence[WatchAttempt] = (),
     ) -> None:
         self.wish = wish
+        self.watches = watches
         self._key = key
         self.affinity = affinity
         self._candidates = candidates
@@ -209,6 +217,7 @@ class Passage:
         self._need = need
         self._health = entry.health_of(stop.lane)
         self._call = entry.allowance.call()
+        self._attempt = Attempt(entry.name, stop.model.id, journey.wish.use)
 
     @contextmanager
     def for_good(self) -> Iterator[None]:
@@ -223,10 +232,15 @@ class Passage:
         if self._health is not None:
             self._health.begin(self._need)
             self.entry.breaker.begin()
+        calls.attempt(model=self._attempt.model, upstream=self._attempt.upstream)
+        self._ends = [watch(self._attempt) for watch in self.journey.watches]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
         self._call.__exit__(None, None, None)
+        self._attempt.end(error)
+        for end in self._ends:
+            end()
         failure = error if isinstance(error, QwenError) else None
         # A caller that left, or a bug of ours, says nothing about the upstream.
         told = error is None or failure is not None

@@ -46,7 +46,7 @@ class Allowance:
     def __init__(self, at_once: int, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
         self.at_once = at_once
         self.per_minute = per_minute
-        self._running = 0
+        self.running = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._begun = Window(MINUTE_S, now)
@@ -58,7 +58,7 @@ class Allowance:
 
     def wait(self) -> float | None:
         """Seconds until another call is worth a try; None when one may begin now."""
-        if self.at_once and self._running >= self.at_once:
+        if self.at_once and self.running >= self.at_once:
             return 1.0
         if self.per_minute and self._begun.count() >= self.per_minute:
             return self._begun.room_in()
@@ -69,13 +69,13 @@ class Allowance:
         """Counts a call while it runs."""
         if self.per_minute:
             self._begun.add()
-        self._running += 1
+        self.running += 1
         self._idle.clear()
         try:
             yield
         finally:
-            self._running -= 1
-            if not self._running:
+            self.running -= 1
+            if not self.running:
                 self._idle.set()
 
     async def idle(self) -> None:
@@ -94,10 +94,14 @@ class RetryBudget:
         """A first attempt is made."""
         self._calls.add()
 
+    def left(self) -> float:
+        """How many second attempts may be made now."""
+        allowed = max(BUDGET_SHARE * self._calls.count(), BUDGET_PER_S * BUDGET_WINDOW_S)
+        return max(0.0, allowed - self._retries.count())
+
     def spend(self) -> bool:
         """Whether one more second attempt is in the budget; it is then counted."""
-        allowed = max(BUDGET_SHARE * self._calls.count(), BUDGET_PER_S * BUDGET_WINDOW_S)
-        if self._retries.count() >= allowed:
+        if not self.left():
             return False
         self._retries.add()
         return True

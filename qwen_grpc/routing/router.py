@@ -1,7 +1,10 @@
 """The way into routing: who calls, and how their call is served."""
 
+from collections.abc import Sequence
+
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.routing.affinity import Affinity
+from qwen_grpc.routing.attempts import WatchAttempt
 from qwen_grpc.routing.callers import Caller
 from qwen_grpc.routing.candidates import Resolve, by_name, candidates
 from qwen_grpc.routing.journey import Journey, Wish
@@ -9,11 +12,15 @@ from qwen_grpc.routing.snapshot import Snapshot
 
 
 class Router:
-    """Knows the configuration in force. `snapshot` is replaced as a whole when the operator changes it."""
+    """Knows the configuration in force. `snapshot` is replaced as a whole when the operator changes it.
+
+    `watches` are told of every attempt.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.affinity = Affinity()
+        self.watches: Sequence[WatchAttempt] = ()
 
     def is_public(self) -> bool:
         """Whether some upstream serves callers without a credential."""
@@ -25,4 +32,4 @@ class Router:
 
     def journey(self, caller: Caller, model: str, wish: Wish, resolve: Resolve = by_name) -> Journey:
         """The way of one call for a model; `resolve` understands the name at an upstream."""
-        return Journey(candidates(caller, model, resolve), wish, caller.key, self.affinity)
+        return Journey(candidates(caller, model, resolve), wish, caller.key, self.affinity, self.watches)

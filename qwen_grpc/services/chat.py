@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
-from qwen_grpc.calls import Context, announce
+from qwen_grpc.calls import Context, announce, current
 from qwen_grpc.counting import Counter
 from qwen_grpc.routing.journey import Begun
 from qwen_grpc.routing.lanes import Stop
@@ -43,11 +43,13 @@ class ChatService(ChatServiceServicer):
         self, request: CompleteChatRequest, context: Context
     ) -> AsyncGenerator[StreamChatResponse, None]:
         """The answer as it is made."""
-        before = 0.0
+        before, call = 0.0, current()
         async with self._meter.watching(), self._begun(request, context) as answer:
             yield answer.first
+            call.deltas += len(answer.first.deltas)
             async for message in answer.rest:
                 yield message
+                call.deltas += len(message.deltas)
                 if self._meter.late:
                     before = await self._meter.gather(before)
 

@@ -139,6 +139,11 @@ class Upstream:
         """Whose accounts these are; what belongs to an account is remembered under it."""
         return self.name
 
+    @property
+    def connections(self) -> int:
+        """How many connections to the API's own servers are open now."""
+        return 0
+
     async def __aenter__(self) -> Self:
         """Opens connections and starts background work."""
         return self

@@ -144,6 +144,11 @@ class Origin:
     async def __aexit__(self, *exc: object) -> None:
         self._transport.close()
 
+    @property
+    def connections(self) -> int:
+        """How many connections to the server are open now."""
+        return self._transport.connections
+
     def request(self, method: str, url: str, headers: Mapping[str, str], content: Content = None) -> Request:
         """A request with our usual headers; names are in lower case. `url` may be an encoded path of this server."""
         headers = {**HEADERS, **headers}

@@ -61,6 +61,11 @@ class Transport:
         self._free: defaultdict[Server, list[Connection]] = defaultdict(list)
         self._sweeper: asyncio.TimerHandle | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many are open now."""
+        return len(self._open)
+
     def close(self) -> None:
         """Closes all connections."""
         if self._sweeper is not None:

@@ -54,10 +54,10 @@ def test_every_new_request_id_is_another() -> None:
 
 def test_messages_are_counted_and_the_first_is_timed() -> None:
     call = started()
-    call.count()
+    call.sent("one")
     first = call.first_at
-    call.count()
-    assert (call.messages, call.first_at) == (2, first)
+    call.sent("two")
+    assert (call.messages, call.first_at, call.last) == (2, first, "two")
     assert first >= call.started_at
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from qwen_grpc.emulation.form import wants_form
 from qwen_grpc.emulation.shaped import shaped
 from qwen_grpc.emulation.stops import until_stop
 from qwen_grpc.errors import CredentialExpired, TokenMalformed, Unsupported
+from qwen_grpc.upstreams.answering import Messages
 from qwen_grpc.upstreams.base import (
     NO_ATTACHMENTS,
     NO_KEY,
@@ -43,7 +44,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
 from qwen_grpc.upstreams.chat_qwen_ai.videos import Videos
 from qwen_grpc.upstreams.model_cache import LineUp, ModelCache
 from qwen_grpc.upstreams.results import Results
-from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 from qwen_grpc.v1.chats_pb2 import Chat
 from qwen_grpc.v1.models_pb2 import Model
 
@@ -93,6 +94,10 @@ class ChatQwenAi(Upstream):
     def realm(self) -> str:
         return SITE
 
+    @property
+    def connections(self) -> int:
+        return self._site.connections
+
     async def __aenter__(self) -> Self:
         await self._site.__aenter__()
         await self._store.__aenter__()
@@ -123,7 +128,7 @@ class ChatQwenAi(Upstream):
         model: ResolvedModel,
         credentials: Credentials,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    ) -> Messages:
         if request.n > 1:
             raise Unsupported("n > 1: one answer at a time is served; send the request again for another", field="n")
         if model.mode in MODES:
@@ -139,7 +144,7 @@ class ChatQwenAi(Upstream):
         model: ResolvedModel,
         session: WebSession,
         attachments: Mapping[str, Attachment],
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    ) -> Messages:
         turns = self._tool_turns if has_tools(request, model) else self._turns
         answer = turns.run(request, model, session, attachments)
         return until_stop(answer, request.stop) if request.stop else answer

@@ -63,6 +63,10 @@ class DashScope(Upstream):
         self._chat = Chat(self._origin, Inlining(self._studio.media), config.forced_tools, tell)
         self._embeddings = Embeddings(self._origin)
 
+    @property
+    def connections(self) -> int:
+        return self._origin.connections + self._studio.connections
+
     async def __aenter__(self) -> Self:
         await self._origin.__aenter__()
         await self._studio.__aenter__()

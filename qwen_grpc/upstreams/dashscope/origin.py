@@ -76,7 +76,7 @@ class DashScopeOrigin(Origin):
         self._config = config
 
     def headers(self, credentials: Credentials) -> dict[str, str]:
-        """The headers of every call: the key, the workspace, and how long a burst may be held."""
+        """The headers of every call: the key, the trace, the workspace, and how long a burst may be held."""
         headers = authorized(credentials, DASHSCOPE)
         if self._config.workspace:
             headers["x-dashscope-workspace"] = self._config.workspace

@@ -50,6 +50,11 @@ class Studio:
         self.documents = Documents(patient)
         self._results = Results(origin, lambda url: allow(url, origin.name, origin.base_url))
 
+    @property
+    def connections(self) -> int:
+        """How many connections of its own are open now: those that may wait for long."""
+        return self._patient.connections
+
     async def __aenter__(self) -> Self:
         await self._patient.__aenter__()
         return self

@@ -74,6 +74,10 @@ class OpenAiEngine(Upstream):
         self._videos = Videos(server, self._inlining)
         self._results = Results(server, lambda url: allow(url, name, server.base_url, ()))
 
+    @property
+    def connections(self) -> int:
+        return self._server.connections
+
     async def __aenter__(self) -> Self:
         await self._server.__aenter__()
         return self
@@ -93,18 +97,27 @@ class OpenAiEngine(Upstream):
     async def resolve(self, name: str, credentials: Credentials | None) -> ResolvedModel:
         return find(name, await self.list_models(credentials))
 
-    async def chat(
+    def chat(
         self,
         request: CompleteChatRequest,
         model: ResolvedModel,
         credentials: Credentials,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    ) -> Messages:
+        return Answering(self._answered(request, model, credentials, attachments))
+
+    @asynccontextmanager
+    async def _answered(
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        credentials: Credentials,
+        attachments: Mapping[str, Attachment],
+    ) -> AsyncIterator[Messages]:
         dialect = await self._dialect.get(credentials)
         ready = await self._inlining.ready(request, dialect, attachments)
         async with aclosing(self._turns.run(ready, model, dialect, credentials)) as messages:
-            async for message in messages:
-                yield message
+            yield messages
 
     def images_at_once(self, model: ResolvedModel) -> int:
         return AT_ONCE

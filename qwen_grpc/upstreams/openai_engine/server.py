@@ -31,7 +31,7 @@ class EngineServer(Origin):
         self.root = self.base_url.removesuffix("/v1")
 
     def authorized(self, credentials: Credentials) -> dict[str, str]:
-        """The header of a key; none for an engine that needs none."""
+        """The headers of a call: the key, if the engine needs one, and the trace."""
         return authorized(credentials, self.name)
 
     async def document(

@@ -3,16 +3,20 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from qwen_grpc.calls import trace
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, TokenMalformed, UpstreamIdleTimeout, UpstreamTtfbTimeout
+from qwen_grpc.upstreams import telling
+from qwen_grpc.upstreams.answering import Answering, Messages
 from qwen_grpc.upstreams.http import Origin, Reads
 from qwen_grpc.upstreams.messages import Head
 from qwen_grpc.upstreams.sse import EVENT_STREAM
+from qwen_grpc.upstreams.telling import Ends, Telling
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse, StreamStart
 
 JSON = {"content-type": "application/json"}
@@ -32,51 +36,50 @@ class Ask:
     model: str
 
 
-class Decoding(Protocol):
-    """An answer while it arrives, such as `Answer`.
-
-    `over` says that nothing more will come, `finished` that nothing more has
-    to; `end` raises what is wrong with an answer that has no proper end.
-    """
+class Decoding(telling.Decoding, Protocol):
+    """An answer while it arrives, such as `Answer`; `end` raises what is wrong with one that has no proper end."""
 
     start: StreamStart
-
-    @property
-    def over(self) -> bool:
-        """Whether the server has said its last word."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether every choice has its finish reason."""
-
-    def decode(self, data: Sequence[bytes], message: StreamChatResponse) -> None:
-        """Adds the events of one read to a message."""
 
     def end(self, message: StreamChatResponse) -> None:
         """Adds what comes last."""
 
 
 def authorized(credentials: Credentials, name: str) -> dict[str, str]:
-    """The header of an API key; none for `NO_KEY`. `name` is how errors call the server."""
+    """The headers of a call: the API key, none for `NO_KEY`, and the trace that it belongs to, if it does.
+
+    `name` is how errors call the server.
+    """
     if not isinstance(credentials, ApiKey):
         raise TokenMalformed(f"{name} takes an API key, not a web session (docs/credentials.md)")
-    return {"authorization": f"Bearer {credentials.value}"} if credentials.value else {}
+    key = {"authorization": f"Bearer {credentials.value}"} if credentials.value else {}
+    return {**key, **trace()}
 
 
-async def stream(
-    origin: Origin, ask: Ask, answer: Decoding, refusal: Refusal
-) -> AsyncGenerator[StreamChatResponse, None]:
-    """Yields the answer; see `Upstream.chat`. Leaving closes the connection."""
+def stream(origin: Origin, ask: Ask, answer: Decoding, refusal: Refusal) -> Messages:
+    """The answer; see `Upstream.chat`. Leaving closes the connection."""
+    return Answering(_answered(origin, ask, answer, refusal))
+
+
+@asynccontextmanager
+async def _answered(origin: Origin, ask: Ask, answer: Decoding, refusal: Refusal) -> AsyncIterator[Telling]:
     async with _opened(origin, ask, refusal) as (reads, first):
-        begun = False
-        async for message in _messages(origin.events(reads, first, origin.clocks.idle_s), answer):
-            if not begun:
-                message.start.CopyFrom(_start(answer.start, ask.model))
-                begun = True
-            yield message
-        with suppress(QwenError):
-            # Usually the body ends right here; reading on lets the connection serve again.
-            await reads.next(asyncio.get_running_loop().time() + DRAIN_S, UpstreamIdleTimeout)
+        events = origin.events(reads, first, origin.clocks.idle_s)
+        yield Telling(answer, events, _ends(answer, ask.model))
+        if answer.finished:
+            with suppress(QwenError):
+                # Usually the body ends right here; reading on lets the connection serve again.
+                await reads.next(asyncio.get_running_loop().time() + DRAIN_S, UpstreamIdleTimeout)
+
+
+def _ends(answer: Decoding, model: str) -> Ends:
+    def first(message: StreamChatResponse) -> None:
+        message.start.CopyFrom(_start(answer.start, model))
+
+    async def last(message: StreamChatResponse) -> None:
+        answer.end(message)
+
+    return Ends(first, last)
 
 
 @asynccontextmanager
@@ -88,41 +91,6 @@ async def _opened(origin: Origin, ask: Ask, refusal: Refusal) -> AsyncIterator[t
             raise refusal(response, await origin.body(response))
         reads = Reads(origin.name, response)
         yield reads, await reads.next(origin.soon(), UpstreamTtfbTimeout)
-
-
-async def _messages(events: AsyncIterator[list[bytes]], answer: Decoding) -> AsyncGenerator[StreamChatResponse, None]:
-    """A message for each read that brought deltas, and a last one with the end.
-
-    The first one comes with the first delta: an upstream that opens a stream
-    and fails then has not begun to answer.
-    """
-    message, begun = StreamChatResponse(), False
-    try:
-        while not answer.over and (data := await _next(events, answer)) is not None:
-            answer.decode(data, message)
-            if message.deltas and not answer.over:
-                yield message
-                message, begun = StreamChatResponse(), True
-        answer.end(message)
-    except QwenError as error:
-        # What came before the failure is delivered first; to ask again would pay twice.
-        if message.deltas:
-            yield message
-        if message.deltas or begun:
-            error.facts["partial"] = "true"
-        raise
-    if message.ListFields() or not begun:
-        yield message
-
-
-async def _next(events: AsyncIterator[list[bytes]], answer: Decoding) -> list[bytes] | None:
-    """What the next read brought; None at the end, and when the connection breaks after all was said."""
-    try:
-        return await anext(events, None)
-    except QwenError:
-        if answer.finished:
-            return None
-        raise
 
 
 def _start(told: StreamStart, model: str) -> StreamStart:

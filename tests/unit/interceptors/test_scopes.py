@@ -26,7 +26,7 @@ from qwen_grpc.errors import (
 )
 from qwen_grpc.interceptors.drain import Drain
 from qwen_grpc.interceptors.limits import STREAM_S, UNARY_S, Limit, default_deadline
-from qwen_grpc.interceptors.observe import observe
+from qwen_grpc.interceptors.observe import Observe
 from qwen_grpc.interceptors.translate_errors import MAX_TEXT_BYTES, clipped, status_of, translate_errors
 
 Scope = Callable[[Call], AbstractAsyncContextManager[None]]
@@ -176,9 +176,9 @@ def test_what_ends_a_call_without_being_a_failure_passes(error: BaseException) -
 def line(one: Call, error: BaseException | None = None) -> dict[str, Any]:
     async def observed() -> None:
         if error is None:
-            return await inside(observe, one)
+            return await inside(Observe(), one)
         with pytest.raises(type(error)):
-            await inside(observe, one, error)
+            await inside(Observe(), one, error)
         return None
 
     with structlog.testing.capture_logs() as lines:
