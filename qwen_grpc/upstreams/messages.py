@@ -8,6 +8,8 @@ from typing import Protocol
 
 import httpx
 
+from qwen_grpc.upstreams.alarm import Alarm
+
 # What has arrived and was not read yet; beyond this, the connection reads no more.
 HIGH_WATER = 128 * 1024
 
@@ -127,7 +129,7 @@ class Response(Head):
         self._held = 0
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Alarm | None = None
 
     # -- for who reads ------------------------------------------------------------------------------------------------
 
@@ -213,7 +215,7 @@ class Response(Head):
         if self._timer is not None:
             self._timer.cancel()
         self._due = self._deadline
-        self._timer = self._loop.call_at(self._due, self._look)
+        self._timer = Alarm(self._loop, self._due, self._look)
 
     def _look(self) -> None:
         self._timer = None

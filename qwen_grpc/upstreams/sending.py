@@ -1,10 +1,10 @@
 """Files on their way to a server: piece by piece, with a clock that stands still while the caller is the slow one."""
 
-import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from qwen_grpc.errors import QwenError, UpstreamIdleTimeout
+from qwen_grpc.upstreams.alarm import Limit, within
 from qwen_grpc.upstreams.http import Origin
 from qwen_grpc.upstreams.messages import Request, Response
 
@@ -26,7 +26,7 @@ async def sending(
     The clock of `origin` for headers has to allow for the whole of the file.
     """
     try:
-        async with asyncio.timeout(idle_s) as clock:
+        async with within(idle_s) as clock:
             body = _Body(chunks, clock, idle_s)
             try:
                 async with origin.exchange(request(body)) as response:
@@ -43,7 +43,7 @@ class _Body:
     While a piece is waited for, the caller is slow and not the server: the clock stands still.
     """
 
-    def __init__(self, chunks: AsyncIterator[bytes], clock: asyncio.Timeout, idle_s: float) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], clock: Limit, idle_s: float) -> None:
         self._chunks = chunks
         self._clock = clock
         self._idle_s = idle_s
@@ -51,17 +51,13 @@ class _Body:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            self._clock.reschedule(None)
+            self._clock.wind(None)
             async for chunk in self._chunks:
-                self._wind()
+                self._clock.wind(self._idle_s)
                 yield chunk
-                self._clock.reschedule(None)
+                self._clock.wind(None)
         except QwenError as error:
             self.failure = error
             raise
         finally:
-            self._wind()
-
-    def _wind(self) -> None:
-        if not self._clock.expired():
-            self._clock.reschedule(asyncio.get_running_loop().time() + self._idle_s)
+            self._clock.wind(self._idle_s)

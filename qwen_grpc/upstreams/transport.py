@@ -20,6 +20,7 @@ import httpx
 from aiohappyeyeballs import start_connection
 
 from qwen_grpc import __version__
+from qwen_grpc.upstreams.alarm import within
 from qwen_grpc.upstreams.connection import Connection
 from qwen_grpc.upstreams.messages import Request, Response, Server
 
@@ -36,13 +37,13 @@ KEEP_S = 15.0
 NEXT_ADDRESS_S = 0.25
 
 
-class TlsFailure(httpx.ConnectError):
 @cache
 def authorities() -> ssl.SSLContext:
     """Checks servers by the authorities that certifi knows; read once, since each copy takes a megabyte and 20 ms."""
     return httpx.create_ssl_context(trust_env=False)
 
 
+class TlsFailure(httpx.ConnectError):
     """The TLS handshake failed: the certificate was not accepted, or no common protocol was found."""
 
 
@@ -123,7 +124,7 @@ class Transport:
 
     async def _connected(self, server: Server) -> Connection:
         try:
-            async with asyncio.timeout(self._connect_s):
+            async with within(self._connect_s):
                 return await self._connection(server)
         except TimeoutError as error:
             raise httpx.ConnectTimeout(f"no connection to {server.host} in time") from error
