@@ -65,6 +65,12 @@ class RawServer:
             for _ in range(count):
                 await self._hang_ups.get()
 
+    def hang_up(self, last_words: bytes = b"") -> None:
+        """Says goodbye on all connections. It lies at the clients before any event loop looks again."""
+        for writer in self._open.values():
+            writer.write(last_words)
+            writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
     async def listen(self, tls: ssl.SSLContext | None) -> asyncio.Server:
         listener = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls, backlog=512)
         self.url = f"{self._scheme}://127.0.0.1:{listener.sockets[0].getsockname()[1]}"

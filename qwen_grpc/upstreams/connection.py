@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection: writes a request, and hands the response over as the bytes come."""
 
 import asyncio
+import select
 from collections.abc import AsyncIterable
 from contextlib import suppress
 from typing import Any, Protocol, cast
@@ -10,8 +11,12 @@ import httpx
 
 from qwen_grpc.upstreams.messages import Request, Response, Server
 
-# Some sites send policy headers of many kilobytes.
+# Some sites send policy headers of many kilobytes. Trailers and what else is no body count likewise.
 MAX_HEAD_BYTES = 64 * 1024
+
+
+class NotHttp(httpx.RemoteProtocolError):
+    """The server sent something that HTTP/1.1 does not have, or more of a head than anybody needs."""
 
 
 class Pool(Protocol):
@@ -33,6 +38,8 @@ class Connection(asyncio.Protocol):
         # Whether anything of the present response has come: if not, the server may not have seen the request.
         self.answered = False
         self.free_since = 0.0
+        # Bytes since the last piece of a body.
+        self._bare = 0
         self._pool = pool
         self._response: Response | None = None
         self._parser: Any = httptools.HttpResponseParser(self)
@@ -46,7 +53,7 @@ class Connection(asyncio.Protocol):
         content = request.content
         response = self._response = Response(request, self)
         self.answered = self._headed = self._until_eof = False
-        self._head_bytes = 0
+        self._bare = 0
         if content is None or isinstance(content, bytes):
             self._transport.write(head + content if content else head)
         else:
@@ -67,6 +74,12 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001
             # Nobody awaits this task: whoever waits for the response is told.
             self._fail(error)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing lies unread: no goodbye of the server's, and no answer that nobody has asked for."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
 
     def resume(self) -> None:
         """Reads on."""
@@ -100,14 +113,16 @@ class Connection(asyncio.Protocol):
         if self.closed:
             return
         self.answered = True
+        self._bare += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(httpx.RemoteProtocolError("the server's answer is not valid HTTP"))
-        if not self._headed:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._fail(httpx.RemoteProtocolError("the head of the server's answer is too large"))
+            self._fail(NotHttp("the server's answer is not valid HTTP"))
+        if self._response is not None:
+            self._response.arrived()
+        if self._bare > MAX_HEAD_BYTES:
+            # The parser keeps a header or trailer until it is complete.
+            self._fail(NotHttp("the head of the server's answer, or what follows its body, is too large"))
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone; a body without length or chunks is complete by that."""
@@ -164,6 +179,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body."""
+        self._bare = 0
         if self._response is not None and not self._response.feed(piece):
             self._transport.pause_reading()
 

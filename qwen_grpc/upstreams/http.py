@@ -3,19 +3,24 @@
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Self
 
 import httpx
 
 from qwen_grpc.errors import (
     AccessDenied,
+    ChatBusy,
     CredentialExpired,
+    InvalidParameter,
     NotFound,
     QwenError,
     RateLimited,
+    TooLarge,
     UpstreamConnect,
     UpstreamCrashed,
     UpstreamEmpty,
@@ -29,13 +34,16 @@ from qwen_grpc.errors import (
     UpstreamTtfbTimeout,
     UpstreamUnavailable,
 )
-from qwen_grpc.upstreams.messages import Content, Head, Request, Response, server_of
+from qwen_grpc.upstreams.connection import NotHttp
+from qwen_grpc.upstreams.messages import Content, Head, Request, Response, Sink, server_of
 from qwen_grpc.upstreams.sse import EventDecoder
 from qwen_grpc.upstreams.transport import HEADERS, Transport, is_tls_failure
 
 CONNECT_ATTEMPTS = 3
 MAX_BODY_BYTES = 8 << 20
 MAX_RETRY_AFTER_S = 86_400.0
+# How long something that is under way elsewhere may take.
+BUSY_S = 2.0
 
 # After these a server may have done what it was asked to do.
 _UNSURE = (
@@ -74,15 +82,30 @@ class Reads:
 
     async def next(self, deadline: float, late: type[QwenError]) -> bytes:
         """The next read, or `b""` at the end. `deadline` is in the event loop's time."""
-        self._late = late
-        response = self._response
-        response.expect(deadline, self._silent)
-        if (arrival := response.arrival()) is not None:
+        self.expect(deadline, late)
+        if (arrival := self._response.arrival()) is not None:
             await arrival
         try:
-            return response.take()
+            return self._response.take()
         except httpx.TransportError as error:
-            raise UpstreamTruncated(f"the connection to {self._name} broke in the middle of its answer") from error
+            raise self._broken(error) from error
+
+    def expect(self, deadline: float, late: type[QwenError]) -> None:
+        """Winds the clock of whoever waits."""
+        self._late = late
+        self._response.expect(deadline, self._silent)
+
+    async def pour(self, sink: Sink) -> None:
+        """Gives the reads to `sink` where they arrive, until it wants no more or the body is over."""
+        try:
+            await self._response.pour(sink)
+        except httpx.TransportError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: httpx.TransportError) -> QwenError:
+        if isinstance(error, NotHttp):
+            return UpstreamProtocol(f"{self._name} sent something in the middle of its answer that is no HTTP")
+        return UpstreamTruncated(f"the connection to {self._name} broke in the middle of its answer")
 
     def _silent(self) -> QwenError:
         return self._late(f"{self._name} fell silent; nothing was retried because it may still be working")
@@ -120,6 +143,25 @@ class Events:
                 return data
             read = await self._reads.next(self._deadline, self._late)
         raise StopAsyncIteration
+
+    async def pour(self, take: Callable[[list[bytes]], bool]) -> bool:
+        """Gives the events to `take` where they arrive, which wakes no task.
+
+        Returns True once `take` wants no more, and False at the end of the stream.
+        """
+        reads, decoder, loop, idle_s = self._reads, self._decoder, self._loop, self._idle_s
+        wants_more = True
+
+        def taken(read: bytes) -> bool:
+            nonlocal wants_more
+            if data := decoder.feed(read):
+                reads.expect(loop.time() + idle_s, UpstreamIdleTimeout)
+                wants_more = take(data)
+            return wants_more
+
+        reads.expect(loop.time() + idle_s, UpstreamIdleTimeout)
+        await reads.pour(taken)
+        return not wants_more
 
 
 class Origin:
@@ -163,9 +205,16 @@ class Origin:
         """Sends a request; gives the response with its body unread, and closes it on leaving."""
         response = await self._send(request)
         try:
+            self._check_coding(response)
             yield response
         finally:
             response.close()
+
+    def _check_coding(self, response: Head) -> None:
+        """Raises `UpstreamProtocol` for an answer that came compressed: we say that we take none, and unpack none."""
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        if response.is_success and coding not in ("", "identity"):
+            raise UpstreamProtocol(f"{self.name} sent a compressed answer, which nobody asked for; it was not read")
 
     async def _send(self, request: Request) -> Response:
         for attempt in range(1, CONNECT_ATTEMPTS):
@@ -191,6 +240,10 @@ class Origin:
             return UpstreamTls(f"the certificate of {self.name} is not valid; nothing was sent")
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             return UpstreamConnect(f"cannot reach {self.name} at {self.base_url}")
+        if isinstance(error, NotHttp):
+            return UpstreamProtocol(
+                f"{self.name} answered with something that is no HTTP/1.1; it may have got the request"
+            )
         return UpstreamTruncated(f"the connection to {self.name} broke before it answered; it may have got the request")
 
     def soon(self) -> float:
@@ -207,7 +260,7 @@ class Origin:
                 raise UpstreamProtocol(f"{self.name} sent a body of more than {limit} bytes")
         return bytes(body)
 
-    def events(self, reads: Reads, first: bytes, idle_s: float) -> AsyncIterator[list[bytes]]:
+    def events(self, reads: Reads, first: bytes, idle_s: float) -> Events:
         """The data of a stream's events, from the read `first` on; at most `idle_s` seconds lie between two events."""
         return Events(reads, first, self.soon(), idle_s)
 
@@ -220,6 +273,8 @@ def refused_status(name: str, response: Head) -> QwenError:
         return UpstreamRedirect(f"{where} and pointed elsewhere; credentials do not follow redirects")
     if status in (402, 429):
         return RateLimited(f"{where}: too many requests", retry_after=retry_after(response))
+    if status == 409:
+        return ChatBusy(f"{where}: it is busy with the same thing", retry_after=retry_after(response) or BUSY_S)
     return _STATUSES.get(status, UpstreamCrashed if status >= 500 else UpstreamError)(where)
 
 
@@ -227,6 +282,8 @@ _STATUSES: dict[int, type[QwenError]] = {
     401: CredentialExpired,
     403: AccessDenied,
     404: NotFound,
+    413: TooLarge,
+    422: InvalidParameter,
     502: UpstreamUnavailable,
     503: UpstreamUnavailable,
     504: UpstreamUnavailable,
@@ -234,9 +291,15 @@ _STATUSES: dict[int, type[QwenError]] = {
 
 
 def retry_after(response: Head) -> float | None:
-    """The Retry-After header in seconds, if it is a sane number of them."""
-    value = response.headers.get("retry-after", "")
-    return min(float(value), MAX_RETRY_AFTER_S) if value.isascii() and value.isdigit() else None
+    """The Retry-After header in seconds from now, at most a day; None if it is neither a number nor a date."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), MAX_RETRY_AFTER_S)
+    try:
+        seconds = parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(0.0, seconds), MAX_RETRY_AFTER_S)
 
 
 def may_be_taken(error: QwenError) -> bool:

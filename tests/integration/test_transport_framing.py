@@ -161,3 +161,24 @@ async def test_an_upload_that_fails_ends_the_request_with_its_own_error() -> Non
         with pytest.raises(LookupError):
             await client.put(server.url, content=pieces())
         assert server.requests == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("last_words", [b"", answer(b"forged")], ids=["a goodbye", "an answer that nobody asked for"])
+async def test_what_lies_unread_on_a_kept_connection_is_seen_before_a_post_is_written_to_it(last_words: bytes) -> None:
+    async with raw_server([answer()], [answer(b"true")]) as server, open_client() as client:
+        await client.post(server.url)
+        server.hang_up(last_words)
+
+        assert (await client.post(server.url)).content == b"true"
+    assert (server.connections, len(server.requests)) == (2, 2)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("tail", [b"0\r\nX-Late: ", b"2;ext="], ids=["a trailer", "the size of a chunk"])
+async def test_what_follows_a_body_without_end_is_given_up(tail: bytes) -> None:
+    endless = [STREAM_HEAD + chunk(b"hi") + tail, *[b"a" * 40_000] * 20, Step.WAIT]
+    async with raw_server(endless) as server, open_client() as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post(server.url)
+        await server.hang_ups(1, within=1.0)
