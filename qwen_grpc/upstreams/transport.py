@@ -92,8 +92,11 @@ class Transport:
         free = self._free[server]
         while free:
             connection = free.pop()
-            if not connection.closed:
+            if connection.closed:
+                continue
+            if connection.is_quiet():
                 return connection
+            connection.abort()
         return None
 
     def release(self, connection: Connection) -> None:
