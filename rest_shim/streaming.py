@@ -72,6 +72,9 @@ async def stream(
             headers = headers | await announced(call)
         response = await exchange.request.respond(headers=headers)
         async with Line(response, exchange.settings.heartbeat, heartbeat) as line:
+            if not first.done():
+                # The headers leave with the first record.
+                await line.send(heartbeat)
             await _relay(call, first, line, dialect)
         await response.eof()
 

@@ -38,7 +38,15 @@ async def test_a_silent_upstream_gets_its_headers_early_and_comments_while_it_is
     assert (status, headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert 0.19 <= committed < 1.0
     assert comments == [COMMENT] * 5
-    assert 0.4 <= took < 1.5
+    assert 0.3 <= took < 1.5
+
+
+@pytest.mark.asyncio
+async def test_early_headers_do_not_wait_for_the_first_heartbeat() -> None:
+    rare = {"early_headers": 0.05, "heartbeat": 600}
+    async with open_house(shim=rare) as house, streaming(house, "[[sim:headers_only]]") as line:
+        assert (await asyncio.wait_for(line.head(), 10))[0] == 200
+        assert await asyncio.wait_for(line.chunk(), 10) == COMMENT
 
 
 @pytest.mark.asyncio
