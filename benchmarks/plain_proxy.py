@@ -70,9 +70,13 @@ async def records(deltas: AsyncIterator[tuple[str, str | None]], reply: dict[str
 
 
 def main() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as sock:
+    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    config.load()
+    loop, parser = config.get_loop_factory(), config.http_protocol_class
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as sock:
+        print(f"runs on {getattr(loop, '__module__', 'asyncio')}, {parser.__name__}")
         print("proxy", sock.getsockname()[1], flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[sock])
+        uvicorn.Server(config).run(sockets=[sock])
 
 
 if __name__ == "__main__":

@@ -1,111 +1,37 @@
-"""From rounds to figures: medians, ratios to the reference, the table, the file, the verdict."""
+"""Where results go: a file with all that was measured, and where it was; and the tables as text."""
 
 import json
 import os
 import platform
-import statistics
+import re
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import Results
+from benchmarks.peers import LITELLM, litellm_missing, nginx_missing
 from benchmarks.processes import ROOT
-from benchmarks.systems import GATEWAY, REFERENCE
+from benchmarks.tables import Row, all_tables
 
 OUT = ROOT / "benchmarks" / "out"
 PACKAGES = ("fastapi", "grpcio", "httptools", "httpx", "msgspec", "protobuf", "sanic", "uvicorn", "uvloop")
-# What the in-process gateway may cost of what the reference costs.
-BARS = {"delta": 0.55, "request": 0.30}
-MIN_DELIVERED = 0.98
-
-Round = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
-    """All rounds by system and by what was paid for: `delta` or `request`."""
-
-    rounds: Mapping[str, Mapping[str, Sequence[Round]]]
-
-    def median(self, system: str, paid: str, *path: str | int) -> float | None:
-        """The median of one figure over the rounds; None where it was not measured."""
-        values = [_at(round_, path) for round_ in self.rounds[system].get(paid, ())]
-        known = [value for value in values if value is not None]
-        return statistics.median(known) if known else None
-
-    def ratios(self, system: str, paid: str) -> list[float]:
-        """CPU beside the reference, round by round."""
-        pairs = zip(self.rounds[system].get(paid, ()), self.rounds[REFERENCE][paid], strict=False)
-        return [ours["cpu_ms_per_1000"] / theirs["cpu_ms_per_1000"] for ours, theirs in pairs]
-
-    def failures(self) -> list[str]:
-        """Why these figures mean nothing: lost or doubled deltas, failed requests, a saturated reference."""
-        found = [
-            f"{system}: {round_['errors']} errors, the first: {round_['first_error']}"
-            for system, paid in self.rounds.items()
-            for rounds in paid.values()
-            for round_ in rounds
-            if round_["errors"]
-        ]
-        delivered = self.median(REFERENCE, "delta", "delivered") or 0.0
-        if delivered < MIN_DELIVERED:
-            found.append(f"{REFERENCE}: delivered {delivered:.1%} of the pace, expected at least {MIN_DELIVERED:.0%}")
-        return found
-
-    def verdicts(self) -> list[tuple[str, float, float]]:
-        """What is paid for, the median ratio, and the bar."""
-        return [(paid, statistics.median(self.ratios(GATEWAY, paid)), bar) for paid, bar in BARS.items()]
+def text(results: Results) -> str:
+    """The tables as Markdown, and why some of it is missing or means nothing."""
+    tables = [markdown(rows) for rows in all_tables(results).values() if len(rows) > 1]
+    notes = [f"{system}: {note}" for system, note in results.notes.items()]
+    left_out = [f"{system} is not measured: {why}" for system, why in results.missing.items()]
+    return "\n\n".join([*tables, *notes, *left_out, *(f"NOT VALID: {fault}" for fault in results.faults())])
 
 
-def _at(round_: Round, path: Iterable[str | int]) -> float | None:
-    value: Any = round_
-    for step in path:
-        value = None if value is None else value[step]
-    return None if value is None else float(value)
-
-
-def table(results: Results) -> str:
-    """The figures as Markdown: streams, then whole answers."""
-    streams = (
-        ("CPU ms / 1000 deltas", ("cpu_ms_per_1000",)),
-        ("switches / delta", ("switches_per_one",)),
-        ("delivered", ("delivered",)),
-        ("TTFT ms p50", ("first_ms", 0)),
-        ("p99", ("first_ms", 1)),
-        ("added ms p50", ("added_ms", 0)),
-        ("p99", ("added_ms", 1)),
-        ("RSS MiB", ("resident_mib",)),
-    )
-    whole = (
-        ("CPU ms / 1000 requests", ("cpu_ms_per_1000",)),
-        ("switches / request", ("switches_per_one",)),
-        ("requests / s", ("per_second",)),
-        ("latency ms p50", ("whole_ms", 0)),
-        ("p99", ("whole_ms", 1)),
-    )
-    return "\n\n".join(_table(results, paid, columns) for paid, columns in (("delta", streams), ("request", whole)))
-
-
-def _table(results: Results, paid: str, columns: Sequence[tuple[str, tuple[str | int, ...]]]) -> str:
-    names = [name for name, _ in columns]
-    lines = [f"| {' | '.join(['', names[0], 'of the reference', *names[1:]])} |", "|---|" + "---:|" * (len(names) + 1)]
-    for system in (name for name, kinds in results.rounds.items() if paid in kinds):
-        figures = [_figure(results.median(system, paid, *path)) for _, path in columns]
-        lines.append(f"| {' | '.join([system, figures[0], _spread(results.ratios(system, paid)), *figures[1:]])} |")
-    return "\n".join(lines)
-
-
-def _figure(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _spread(ratios: Sequence[float]) -> str:
-    return f"{statistics.median(ratios):.2f} [{min(ratios):.2f}..{max(ratios):.2f}]"
+def markdown(rows: Sequence[Row]) -> str:
+    """Rows as a table."""
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
 
 
 def save(results: Results, options: Mapping[str, Any]) -> Path:
@@ -113,16 +39,26 @@ def save(results: Results, options: Mapping[str, Any]) -> Path:
     OUT.mkdir(exist_ok=True)
     path = OUT / time.strftime("%Y%m%dT%H%M%S.json")
     found = {
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": _printed("git", "rev-parse", "HEAD") + ("-dirty" if _printed("git", "status", "--porcelain") else ""),
         "machine": _machine(),
-        "commit": _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain") else ""),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "versions": _versions(),
         "options": dict(options),
-        "ratios": {paid: ratio for paid, ratio, _ in results.verdicts()},
-        "failures": results.failures(),
+        "missing": results.missing,
+        "notes": results.notes,
+        "faults": results.faults(),
+        "tables": all_tables(results),
+        "memory": results.memory,
         "rounds": results.rounds,
     }
-    path.write_text(json.dumps(found, indent=1) + "\n")
+    path.write_text(compact(found) + "\n")
     return path
+
+
+def compact(found: Mapping[str, Any]) -> str:
+    """JSON in which each innermost object or list has a line."""
+    spread = json.dumps(found, indent=1, ensure_ascii=False)
+    return re.sub(r"\{[^{}]*\}|\[[^][{}]*\]", lambda inner: re.sub(r"\n\s*", " ", inner[0]), spread)
 
 
 def _machine() -> dict[str, Any]:
@@ -131,10 +67,20 @@ def _machine() -> dict[str, Any]:
         "system": platform.platform(),
         "cpu": cpu.partition(": ")[2],
         "cores": os.cpu_count(),
-        "load": os.getloadavg(),
+        "load": [round(load, 2) for load in os.getloadavg()],
     }
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(("git", *arguments), cwd=ROOT, capture_output=True, text=True, check=False)
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    if not nginx_missing():
+        found["nginx"] = _printed("nginx", "-v").rpartition("/")[2]
+    if not litellm_missing():
+        asked = "from importlib.metadata import version; print(version('litellm'))"
+        found["litellm"] = _printed(str(LITELLM.with_name("python")), "-c", asked)
+    return found
+
+
+def _printed(*command: str) -> str:
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.stdout.strip()
