@@ -113,6 +113,11 @@ def _id_of(metadata: dict[str, str | bytes]) -> str:
     return given if isinstance(given, str) and _request_id.fullmatch(given) else f"req_{uuid.uuid4().hex}"
 
 
+def find() -> Call | None:
+    """The same; None outside of one."""
+    return _current.get(None)
+
+
 def _trace_of(metadata: dict[str, str | bytes]) -> dict[str, str]:
     """The caller's trace context; empty unless it is a valid one."""
     parent, state = metadata[TRACEPARENT], metadata.get(TRACESTATE)
@@ -125,13 +130,13 @@ def _trace_of(metadata: dict[str, str | bytes]) -> dict[str, str]:
 
 def trace() -> Mapping[str, str]:
     """The headers by which an upstream learns of the trace that the call belongs to, if it belongs to one."""
-    call = _current.get(None)
+    call = find()
     return call.trace if call else {}
 
 
 def attempt(*, model: str, upstream: str) -> None:
     """Notes down where the call is tried now; one that fails everywhere is never announced."""
-    if call := _current.get(None):
+    if call := find():
         call.attempts += 1
         call.facts |= {"model": model, "upstream": upstream}
 
@@ -143,7 +148,7 @@ def serve(tenant: str) -> None:
 
 def tenant() -> str:
     """Whom the call is for, in that sense; empty for a caller's own credential, and outside of a call."""
-    call = _current.get(None)
+    call = find()
     return call.tenant if call else ""
 
 

@@ -25,6 +25,12 @@ class Settings(BaseSettings):
     admin_port: int | None = Field(
         None, ge=0, le=65535, description="Port of the admin service, on loopback only; none opens none."
     )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of `GET /metrics`, on loopback only; none opens none."
+    )
+    otel_exporter_otlp_endpoint: str = Field(
+        "", pattern=r"^(https?://.*)?$", description="Where traces go (OTLP over HTTP); empty: nowhere."
+    )
     qwen_base_url: str = Field(f"https://{CHAT_HOST}", pattern=r"^https?://", description=f"Origin of {CHAT_HOST}.")
     qwen_auth_url: str = Field(f"https://{AUTH_HOST}", pattern=r"^https?://", description="Origin of its sign-in host.")
     qwen_upload_url: str = Field("", pattern=r"^(https?://.*)?$", description="Origin of the object store, for tests.")

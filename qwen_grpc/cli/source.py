@@ -45,6 +45,10 @@ class Source:
         problems.settle()
         return Loaded(settings, shim, configuration)
 
+    def with_metrics_on(self, port: int) -> Self:
+        """The same with another port for metrics."""
+        return replace(self, flags={**self.flags, "metrics_port": port})
+
     def on_ports(self, grpc_port: int, port: int | None = None) -> Self:
         """The same with ports that are settled."""
         flags, shim_flags = {**self.flags, "grpc_port": grpc_port}, {**self.shim_flags, "port": port}

@@ -18,6 +18,12 @@ log = structlog.get_logger()
 
 # Puts what was loaded into force. Raises `BadSettings` or `QwenError`, and then nothing has changed.
 Swap = Callable[[Loaded], Awaitable[None]]
+# Is told of each load whether it is in force; else the old one is kept.
+Told = Callable[[bool], None]
+
+
+def untold(ok: bool) -> None:
+    """For who does not want to know."""
 
 
 def ignore_hangups() -> None:
@@ -26,12 +32,14 @@ def ignore_hangups() -> None:
 
 
 @asynccontextmanager
-async def watching(source: Source, loaded: Loaded, swap: Swap, period_s: float = PERIOD_S) -> AsyncIterator[None]:
+async def watching(
+    source: Source, loaded: Loaded, swap: Swap, period_s: float = PERIOD_S, *, told: Told = untold
+) -> AsyncIterator[None]:
     """Keeps what `swap` has put into force up to date with the file, if there is one."""
     if source.path is None:
         yield
         return
-    watch = Watch(source.path, source.load, loaded, swap)
+    watch = Watch(source.path, source.load, loaded, swap, told)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watch.ask)
     task = asyncio.create_task(watch.run(period_s))
     try:
@@ -45,9 +53,10 @@ async def watching(source: Source, loaded: Loaded, swap: Swap, period_s: float =
 class Watch:
     """Loads again when it is asked, when a file has changed, and while the last load failed."""
 
-    def __init__(self, path: Path, load: Callable[[], Loaded], loaded: Loaded, swap: Swap) -> None:
+    def __init__(self, path: Path, load: Callable[[], Loaded], loaded: Loaded, swap: Swap, told: Told = untold) -> None:
         self._path = path
         self._load = load
+        self._told = told
         self._loaded = loaded
         self._swap = swap
         self._asked = asyncio.Event()
@@ -89,8 +98,10 @@ class Watch:
             await self._swap(loaded)
         except (BadSettings, QwenError) as error:
             self._complain(str(error))
+            self._told(False)
             return
         self._complaint = ""
+        self._told(True)
         log.info("configuration loaded", file=str(self._path))
         if names := needing_restart(self._loaded, loaded):
             log.warning("these take effect after a restart", names=names)

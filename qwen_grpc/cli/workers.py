@@ -23,12 +23,18 @@ def supervise(loaded: Loaded, source: Source, count: int) -> None:
         holds.append(_reserve("PORT", shim.host, shim.port))
     source = source.on_ports(*(hold.getsockname()[1] for hold in holds))
     spawn = multiprocessing.get_context("spawn")
-    workers: list[BaseProcess] = [spawn.Process(target=_work, args=(source,)) for _ in range(count)]
+    sources = [_of_worker(number, source, settings.metrics_port) for number in range(count)]
+    workers: list[BaseProcess] = [spawn.Process(target=_work, args=(one,)) for one in sources]
     for worker in workers:
         worker.start()
     if source.path is not None:
         signal.signal(signal.SIGHUP, lambda *_: _pass_on(signal.SIGHUP, workers))
     raise SystemExit(_watch(workers))
+
+
+def _of_worker(number: int, source: Source, metrics_port: int | None) -> Source:
+    """Each worker tells its own numbers, on its own port: the first on the one that is set, the next on the next."""
+    return source.with_metrics_on(metrics_port + number) if metrics_port else source
 
 
 def _reserve(name: str, host: str, port: int) -> socket.socket:

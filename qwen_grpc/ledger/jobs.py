@@ -135,6 +135,11 @@ class Jobs:
         final = [state for state in State if state.final]
         return await self._ledger.run(lambda db: _all(db, f"state NOT IN ({', '.join('?' * len(final))})", *final))
 
+    async def counts(self) -> dict[State, int]:
+        """How many jobs there are, by state."""
+        query = "SELECT state, COUNT(*) FROM jobs GROUP BY state"
+        return await self._ledger.run(lambda db: {State(state): count for state, count in db.execute(query)})
+
     async def delete(self, owner: str, job_id: str) -> bool:
         """Forgets a job; says whether there was one."""
         query = "DELETE FROM jobs WHERE id = ? AND owner = ?"
