@@ -39,6 +39,7 @@ class Shortage(StrEnum):
     BYTES = "bytes"
     LAG = "lag"
     MEMORY = "memory"
+    CONNECTIONS = "connections"
 
 
 PRIORITIES: Mapping[str, Priority] = MappingProxyType(
@@ -59,6 +60,7 @@ TEXTS: Mapping[Shortage, str] = MappingProxyType(
         Shortage.BYTES: "the gateway holds {bytes} bytes of requests and takes no more just now; try again",
         Shortage.LAG: "the gateway is late with what it serves and takes on no more just now; try again",
         Shortage.MEMORY: "the gateway is short of memory and takes on no more just now; try again",
+        Shortage.CONNECTIONS: "the gateway has as many connections as it may have; try again",
     }
 )
 
@@ -104,10 +106,10 @@ class Pressure:
             return self._why
         return None
 
-    def refusal(self, shortage: Shortage) -> Overloaded:
+    def refusal(self, shortage: str) -> Overloaded:
         """What a caller is told, and counted as refused with."""
         self.refused[shortage] += 1
-        text = TEXTS[shortage].format(calls=self._caps.calls, bytes=self._caps.request_bytes)
+        text = TEXTS[Shortage(shortage)].format(calls=self._caps.calls, bytes=self._caps.request_bytes)
         return Overloaded(text, retry_after=soon())
 
     @contextmanager
@@ -121,13 +123,13 @@ class Pressure:
         finally:
             self.calls -= 1
 
-    def take(self, size: int) -> bool:
-        """Takes bytes of a request in hand, to be given back with `give`; says whether there was room for them."""
+    def take(self, size: int) -> Shortage | None:
+        """Takes bytes of a request in hand, to be given back with `give`, or tells what is short."""
         # One that is larger than the whole budget is still served when it is alone.
         if self.inflight_bytes and self.inflight_bytes + size > self._caps.request_bytes:
-            return False
+            return Shortage.BYTES
         self.inflight_bytes += size
-        return True
+        return None
 
     def give(self, size: int) -> None:
         """These bytes are no longer in hand."""

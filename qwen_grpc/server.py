@@ -17,10 +17,13 @@ from qwen_grpc.inprocess import InProcessChannel
 from qwen_grpc.interceptors.admission import Admission
 from qwen_grpc.interceptors.around import Around
 from qwen_grpc.interceptors.drain import Drain
-from qwen_grpc.interceptors.limits import Limit, default_deadline
+from qwen_grpc.interceptors.limits import default_deadline
 from qwen_grpc.interceptors.observe import Observe
+from qwen_grpc.interceptors.shedding import Limit, Shedding
 from qwen_grpc.interceptors.translate_errors import translate_errors
 from qwen_grpc.ledger import Files, Jobs, Ledger, Responses
+from qwen_grpc.memory import limit_bytes
+from qwen_grpc.pressure import Caps, Pressure
 from qwen_grpc.routing.fleet import Fleet
 from qwen_grpc.routing.router import Router
 from qwen_grpc.services.admin import AdminService
@@ -38,6 +41,8 @@ from qwen_grpc.services.tokens import TokensService
 from qwen_grpc.services.turns import Turns
 from qwen_grpc.services.videos import VideosService
 from qwen_grpc.settings import BadSettings, Settings
+from qwen_grpc.telemetry import wanted
+from qwen_grpc.telemetry.sources import Sources
 from qwen_grpc.upstreams.fetcher import Fetcher
 from qwen_grpc.v1 import (
     admin_pb2_grpc,
@@ -58,6 +63,8 @@ LOOPBACK = "127.0.0.1"
 LAST_WORDS_S = 1.0
 # Clips that begin with a picture are looked at more often, as the site's own pages do (every 3 s instead of 10).
 PICTURE_SHARE = 0.3
+# Of the memory that the process may have; what is in hand needs the rest to end well.
+RSS_SHARE = 0.85
 
 OPTIONS: dict[str, int] = {
     # A compressed credential has up to 14 KiB; grpc's own 8 KiB soft limit drops larger ones at random.
@@ -96,7 +103,8 @@ class Services:
         media = Media(owners, files, Fetcher() if settings.qwen_fetch_media else None)
         turns = Turns(router, media)
         cadence = Cadence(settings.qwen_video_poll, settings.qwen_video_poll * PICTURE_SHARE)
-        self._videos = VideosService(router, owners, Jobs(ledger), media, cadence)
+        self.jobs = Jobs(ledger)
+        self._videos = VideosService(router, owners, self.jobs, media, cadence)
         self._responses = ResponsesService(router, turns, owners, Responses(ledger))
         self._health = health.HealthServicer()
         self._servicers: tuple[tuple[Callable[[Any, Any], None], Any], ...] = (
@@ -162,21 +170,28 @@ class Server:
         self._fleet = fleet
         self._drain = Drain()
         self._settings = settings
+        self.telemetry = wanted(settings)
+        if self.telemetry is not None:
+            fleet.router.watches = self.telemetry.attempts
+        self.pressure = Pressure(_caps(settings))
         self._services = Services(fleet.router, settings, ledger)
-        interceptors = self._interceptors(settings, self._drain, fleet.router)
+        interceptors = self._interceptors(fleet.router)
         options = OPTIONS | {"grpc.so_reuseport": int(reuse_port)}
         self._admin = AdminDoor(fleet.router)
         self.admin_port: int | None = None
-        self._grpc = grpc.aio.server(interceptors=interceptors, options=list(options.items()))
+        self.metrics_port: int | None = None
+        # What comes by the channel has passed the gate of the REST door already.
+        of_the_wire = (*interceptors, Shedding(self.pressure))
+        self._grpc = grpc.aio.server(interceptors=of_the_wire, options=list(options.items()))
         self.channel = InProcessChannel(interceptors)
         for way_in in (self._grpc, self.channel):
             self._services.register(way_in)
         reflection.enable_server_reflection((*SERVED, HEALTH, reflection.SERVICE_NAME), self._grpc)
 
-    @staticmethod
-    def _interceptors(settings: Settings, drain: Drain, router: Router) -> Sequence[ServerInterceptor]:
-        # Outermost first. `Observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
-        scopes = Around(Observe(), translate_errors, drain, Limit(settings.qwen_max_calls), default_deadline)
+    def _interceptors(self, router: Router) -> Sequence[ServerInterceptor]:
+        # Outermost first. `observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
+        observe = Observe(*(self.telemetry.calls if self.telemetry is not None else ()))
+        scopes = Around(observe, translate_errors, self._drain, Limit(self.pressure), default_deadline)
         return (scopes, Admission(router.is_public))
 
     async def start(self) -> None:
@@ -195,11 +210,19 @@ class Server:
         await self._grpc.start()
         if self._settings.admin_port is not None:
             self.admin_port = await self._admin.listen(self._settings.admin_port)
+        if self.telemetry is not None:
+            sources = Sources(self._fleet.router, self.pressure, self._services.jobs, lambda: self._drain.begun)
+            self.metrics_port = self.telemetry.open(sources)
         return port
 
     async def swap(self, configuration: Configuration) -> None:
         """Puts another configuration into force; see `Fleet.swap`."""
         await self._fleet.swap(configuration)
+
+    def reloaded(self, ok: bool) -> None:
+        """Is told of each load of a changed configuration: that it is in force, or that it could not be used."""
+        if self.telemetry is not None:
+            self.telemetry.metrics.reloaded(ok)
 
     async def drain(self, grace_s: float) -> None:
         """Reports NOT_SERVING, refuses new calls, gives running ones `grace_s` seconds, then ends them properly.
@@ -218,6 +241,8 @@ class Server:
         await self._admin.close()
         # Closed last: until then a new call learns from the drain why it is refused.
         await self.channel.close(LAST_WORDS_S)
+        if self.telemetry is not None:
+            await self.telemetry.close()
 
 
 @asynccontextmanager
@@ -229,7 +254,16 @@ async def serving(
         await fleet.swap(configuration or Configuration.model_validate({}))
         server = Server(fleet, settings, ledger, reuse_port=reuse_port)
         await server.start()
-        try:
-            yield server
-        finally:
-            await server.drain(settings.qwen_drain)
+        with server.pressure.watched():
+            try:
+                yield server
+            finally:
+                await server.drain(settings.qwen_drain)
+
+
+def _caps(settings: Settings) -> Caps:
+    """How much is taken on: as set, and of memory a share of what the process may have."""
+    rss = settings.max_rss
+    if rss is None:
+        rss = int(RSS_SHARE * (limit_bytes() or 0))
+    return Caps(settings.qwen_max_calls, settings.max_inflight_bytes, rss)

@@ -43,7 +43,13 @@ class Settings(BaseSettings):
     qwen_keep_chats: bool = Field(False, description="Never remove the chats that API calls make upstream.")  # noqa: FBT003
     qwen_chat_idle: float = Field(600, ge=1, description="Seconds after which an idle chat is removed upstream.")
     qwen_video_poll: float = Field(10, gt=0, description="Seconds between two looks at a video that is being made.")
-    qwen_max_calls: int = Field(1000, ge=1, description="Calls served at once; one more is refused.")
+    qwen_max_calls: int = Field(1200, ge=1, description="Calls served at once; one more is refused.")
+    max_inflight_bytes: int = Field(
+        256 << 20, ge=1 << 20, description="Bytes of requests in hand; a call beyond them is refused."
+    )
+    max_rss: int | None = Field(
+        None, ge=0, description="Bytes of memory beyond which calls are refused; 0: none; unset: 85 % of the cgroup's."
+    )
     qwen_drain: float = Field(30, ge=0, description="Seconds that running calls get to finish on SIGTERM.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important log level.")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on standard error.")

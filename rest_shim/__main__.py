@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from rest_shim.app import build
 from rest_shim.door import bound_socket, listening
+from rest_shim.gate import Budget
 from rest_shim.settings import StandaloneSettings
 from rest_shim.stubs import CHANNEL_OPTIONS
 from rest_shim.tls import DoorTls, server_context
@@ -64,7 +65,9 @@ async def _serve(settings: StandaloneSettings, *, tls: bool) -> None:
         _fail(f"PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
     async with (
         open_channel(settings.shim_target, _channel_credentials(settings, tls=tls)) as channel,
-        listening(build(settings, channel), sock, door_tls.context if door_tls else None) as door,
+        listening(
+            build(settings, channel, Budget(settings.max_inflight_bytes)), sock, door_tls.context if door_tls else None
+        ) as door,
     ):
         scheme = "https" if door_tls else "http"
         _say(f"REST listens on {scheme}://{settings.host}:{door.port}")

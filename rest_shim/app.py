@@ -16,11 +16,12 @@ from rest_shim.cors import Cors
 from rest_shim.door import Application, Running
 from rest_shim.errors import REASONS, HttpError, Row, bad_request, http_error
 from rest_shim.exchange import REQUEST_ID, Exchange, answer, request_id
+from rest_shim.gate import Admitted, Budget, Room, gated
 from rest_shim.hardening import check_head, close_after
 from rest_shim.messages import errors as anthropic
 from rest_shim.openapi.document import document
 from rest_shim.routes import ROUTES, Route, endpoints
-from rest_shim.settings import ShimSettings
+from rest_shim.settings import INFLIGHT_BYTES, ShimSettings
 from rest_shim.stubs import Stubs, stubs_on
 
 # Sanic cannot take more; a credential may fill most of it.
@@ -30,13 +31,14 @@ SLOW = Row(408, "invalid_request_error", "request_timeout")
 log = logging.getLogger("rest_shim")
 
 
-def build(settings: ShimSettings, channel: grpc.aio.Channel) -> Sanic[Any, Any]:
-    """The application over a channel, which may be real or in-process."""
+def build(settings: ShimSettings, channel: grpc.aio.Channel, room: Room | None = None) -> Sanic[Any, Any]:
+    """The application over a channel, which may be real or in-process; `room` is how much it takes on."""
     app: Sanic[Any, Any] = Application(f"rest-shim-{uuid4().hex}", configure_logging=False)
     app.config.update(_config(settings))
     app.ctx.endpoints = endpoints()
     app.ctx.openapi = cache(partial(document, ROUTES))
     app.ctx.running = Running()
+    app.ctx.room = room or Budget(INFLIGHT_BYTES)
     stubs = stubs_on(channel)
     for route in ROUTES:
         serve, name = _served(route, stubs, settings), route.serve.__name__
@@ -51,6 +53,7 @@ def build(settings: ShimSettings, channel: grpc.aio.Channel) -> Sanic[Any, Any]:
 
 def _config(settings: ShimSettings) -> dict[str, Any]:
     return {
+        "MAX_CONNECTIONS": settings.max_connections,
         "REQUEST_MAX_SIZE": settings.max_body,
         # Beyond this Sanic may stop reading, and would then not notice that the client hangs up.
         "REQUEST_BUFFER_SIZE": settings.max_body + MAX_HEADERS + 4096,
@@ -71,21 +74,22 @@ def _config(settings: ShimSettings) -> dict[str, Any]:
 def _served(
     route: Route, stubs: Stubs, settings: ShimSettings
 ) -> Callable[..., Coroutine[Any, Any, HTTPResponse | None]]:
+    service = gated(route.rpc)
+
     async def serve(request: Request, **parameters: str) -> HTTPResponse | None:
-        with request.app.ctx.running:
+        with request.app.ctx.running, Admitted(request.app.ctx.room, service) as admitted:
+            await admitted.check(request)
             if not route.streamed:
-                await _receive_body(request, route.max_body or settings.max_body)
+                await _receive_body(request, route.max_body or settings.max_body, admitted)
             return await route.serve(Exchange(request, stubs, settings), **parameters)
 
     return serve
 
 
-async def _receive_body(request: Request, limit: int) -> None:
-    stream: Any = request.stream
-    stream.request_max_size = limit
+async def _receive_body(request: Request, limit: int, admitted: Admitted) -> None:
     try:
         async with asyncio.timeout(BODY_S):
-            await request.receive_body()
+            await admitted.receive_body(request, limit)
     except TimeoutError:
         close_after(request)
         raise HttpError(SLOW, f"the body did not arrive within {BODY_S:.0f} s") from None

@@ -13,6 +13,8 @@ from sanic import Sanic
 from sanic.exceptions import RequestCancelled
 from sanic.server.protocols.http_protocol import HttpProtocol
 
+from rest_shim.gate import CONNECTIONS, overloaded, raw_answer
+
 BACKLOG = 4096
 
 
@@ -28,8 +30,22 @@ async def _nothing() -> None:
     """What is told of a request."""
 
 
+class TurnedAway(asyncio.Protocol):
+    """A connection that was told that there is no room, and is closing."""
+
+
 class Connection(HttpProtocol):
     """A connection that sends without the framework's detours: a record is sent once per token."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begins to serve, unless there are as many connections as there may be."""
+        if len(self.connections) < self.app.config.MAX_CONNECTIONS:
+            super().connection_made(transport)  # type: ignore[no-untyped-call]
+            return
+        refusal = self.app.ctx.room.refusal(CONNECTIONS)
+        transport.set_protocol(TurnedAway())
+        transport.write(raw_answer(overloaded(refusal.message, refusal.retry_after)))
+        transport.close()
 
     def put(self, data: bytes) -> Awaitable[object] | None:
         """Writes a piece of a response that has begun; returns what to await before the next, or None for nothing."""

@@ -3,6 +3,8 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+INFLIGHT_BYTES = 256 << 20
+
 
 class ShimSettings(BaseSettings):
     """The shim's own settings. A field's name in capitals is its name in the environment."""
@@ -17,14 +19,18 @@ class ShimSettings(BaseSettings):
     shim_target: str = Field("", description="gRPC target of `rest-shim`, such as `127.0.0.1:50051` or `unix:/run/q`.")
     max_body: int = Field(4 << 20, ge=1024, description="Bytes that a request body may have.")
     max_upload: int = Field(512 << 20, ge=1024, description="Bytes that the form of an upload may have.")
+    max_connections: int = Field(4096, ge=1, description="Connections of clients; one more is turned away.")
     keep_responses: int = Field(
         3600, ge=0, le=30 * 86_400, description="Seconds that a response is kept that nobody asked to store; 0: not."
     )
 
 
 class StandaloneSettings(ShimSettings):
-    """What `rest-shim` has beside that: TLS towards its target, and of its own port. All are PEM files."""
+    """What `rest-shim` has beside that: a budget, and TLS towards its target and of its own port, in PEM files."""
 
+    max_inflight_bytes: int = Field(
+        INFLIGHT_BYTES, ge=1 << 20, description="Bytes of bodies in hand; a request beyond them is refused."
+    )
     shim_ca: str = Field("", description="Authorities that the target's certificate is checked by, not the system's.")
     shim_certificate: str = Field("", description="Certificate chain that is shown to the target (mTLS).")
     shim_key: str = Field("", description="Private key of that certificate.")

@@ -11,7 +11,7 @@ from qwen_grpc.cli.source import Loaded, Source
 from qwen_grpc.cli.watching import watching
 from qwen_grpc.configuration import Configuration, TlsConfig
 from qwen_grpc.logs import configure
-from qwen_grpc.server import LAST_WORDS_S, Server, serving
+from qwen_grpc.server import LAST_WORDS_S, LOOPBACK, Server, serving
 from qwen_grpc.settings import BadSettings, Settings
 from qwen_grpc.tls import BadCertificates, GrpcTls, read_certificates
 from rest_shim.app import build
@@ -106,7 +106,9 @@ async def open_gateway(
             yield Gateway(server, settings, grpc_port, None, tls)
             return
         sock = _socket(shim, reuse_port=reuse_port)
-        async with listening(build(shim, server.channel), sock, tls.rest.context if tls else None) as door:
+        async with listening(
+            build(shim, server.channel, server.pressure), sock, tls.rest.context if tls else None
+        ) as door:
             yield Gateway(server, settings, grpc_port, door, tls)
 
 
@@ -125,7 +127,7 @@ async def run_gateway(loaded: Loaded, source: Source, *, reuse_port: bool = Fals
     stop = Stop()
     async with (
         open_gateway(settings, shim, loaded.configuration, reuse_port=reuse_port) as opened,
-        watching(source, loaded, lambda fresh: opened.swap(fresh.configuration)),
+        watching(source, loaded, lambda fresh: opened.swap(fresh.configuration), told=opened.server.reloaded),
     ):
         for line in _ready_lines(opened, shim):
             say(line)
@@ -142,6 +144,8 @@ def _ready_lines(opened: Gateway, shim: ShimSettings | None) -> list[str]:
     if shim is not None and opened.rest is not None:
         lines.append(f"REST listens on {rest}://{shim.host}:{opened.rest.port}")
         hosts.append(shim.host)
+    if opened.server.metrics_port is not None:
+        lines.append(f"metrics are at http://{LOOPBACK}:{opened.server.metrics_port}/metrics")
     if opened.tls is None and any(host not in ("127.0.0.1", "localhost", "::1") for host in hosts):
         lines.append(
             "warning: a port is open beyond this machine and speaks without TLS; "

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
+from qwen_grpc.addresses import CHAT_HOST
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.gateway_keys import KeyRing
 
@@ -97,9 +98,11 @@ class UpstreamConfig(Part):
         default="stop_thinking",
         description="What gives way when a forced tool choice meets thinking: thinking, or the force.",
     )
-    max_calls: int = Field(default=600, ge=1, description="Calls at once.")
-    max_calls_per_credential: int = Field(
-        default=0, ge=0, description="Calls at once for each credential; 0 sets no limit."
+    max_calls: int = Field(default=1000, ge=1, description="Calls at once.")
+    max_calls_per_credential: int | None = Field(
+        default=None,
+        ge=0,
+        description=f"Calls at once for each of these credentials; 0 sets no limit. Unset: 4 at {CHAT_HOST}, else 0.",
     )
     requests_per_minute: int = Field(default=0, ge=0, description="Requests a minute; 0 sets no limit.")
 

@@ -1,33 +1,14 @@
-"""How much at once, and for how long at most."""
+"""For how long at most."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from qwen_grpc.calls import Call
-from qwen_grpc.errors import ClientDeadline, Overloaded
+from qwen_grpc.errors import ClientDeadline
 
 UNARY_S = 900.0
 STREAM_S = 3600.0
-
-
-class Limit:
-    """At most `calls` calls at once; one more is refused at once, not queued."""
-
-    def __init__(self, calls: int) -> None:
-        self._calls = calls
-        self._running = 0
-
-    @asynccontextmanager
-    async def __call__(self, call: Call) -> AsyncIterator[None]:
-        """The scope of one call."""
-        if self._running >= self._calls:
-            raise Overloaded(f"the gateway serves {self._calls} calls at once and is full; try again", retry_after=1.0)
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
 
 
 @asynccontextmanager

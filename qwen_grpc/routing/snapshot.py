@@ -15,6 +15,9 @@ from qwen_grpc.upstreams.base import NO_KEY, Upstream
 
 # Kinds that may be reached without any credential.
 KEYLESS = ("openai_engine",)
+# Calls at once by one credential of the operator, where the file says nothing: one person's session that does
+# more than a person could is asked to slow down, and then to prove that it is one.
+USUAL_AT_ONCE = {"chat_qwen_ai": 4}
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:
@@ -45,6 +48,8 @@ class Entry:
     def busy(self, lane: Lane) -> bool:
         """Whether the lane has as many calls as it may have."""
         health, limit = self.health_of(lane), self.config.max_calls_per_credential
+        if limit is None:
+            limit = USUAL_AT_ONCE.get(self.config.kind, 0)
         return health is not None and bool(limit) and health.in_flight >= limit
 
 

@@ -1,24 +1,16 @@
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from both_doors import (
     COMPLETIONS,
-    WAYS,
     GrpcFailure,
-    HttpFailure,
-    Outcome,
     all_ways,
-    metadata,
     open_doors,
     question,
-    request_of,
 )
 from grpc import StatusCode
-from support import bearer, open_house
-from upstream_record import until
+from support import bearer
 
 from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.credentials import Credentials
@@ -26,37 +18,6 @@ from qwen_grpc.errors import UpstreamError
 from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment, Upstream
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
 from qwen_grpc.v1.models_pb2 import CAPABILITY_CHAT, Model
-
-
-@pytest.mark.asyncio
-async def test_one_call_more_than_the_limit_is_refused_at_once_and_the_next_one_is_served() -> None:
-    async with open_house(qwen_max_calls=1) as house:
-        running = house.chat.StreamChat(request_of(question("[[sim:silent]]")), metadata=metadata())
-        await running.read()
-
-        outcomes = await asyncio.wait_for(all_ways(house, question("Hello")), 5)
-
-        text = "the gateway serves 1 calls at once and is full; try again"
-        over_http = HttpFailure(
-            503, "service_unavailable_error", "server_is_overloaded", text, retry_after="1", should_retry="true"
-        )
-        over_grpc = GrpcFailure(StatusCode.UNAVAILABLE, "OVERLOADED", text, retry_after=1.0)
-        assert {way: without_request_id(outcome) for way, outcome in outcomes.items()} == {
-            way: Outcome("", over_http if way.startswith("REST") else over_grpc) for way in WAYS
-        }
-        assert len(house.simulator.streams) == 1
-
-        running.cancel()
-        await until(lambda: house.simulator.stops)
-        for ask in WAYS.values():
-            assert await ask(house, question("Hello"), None) == Outcome("You said: Hello", None)
-
-
-def without_request_id(outcome: Outcome) -> Outcome:
-    if isinstance(outcome.failure, GrpcFailure):
-        return replace(outcome, failure=replace(outcome.failure, request_id=""))
-    return outcome
-
 
 # -- the wall ---------------------------------------------------------------------------------------------------------
 

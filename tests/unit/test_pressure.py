@@ -34,7 +34,7 @@ def test_one_call_more_than_may_be_is_refused_and_counted_and_the_next_one_may_b
 
 def test_bytes_that_are_in_hand_leave_less_room_until_they_are_given_back() -> None:
     pressure = Pressure(CAPS)
-    assert [pressure.take(60), pressure.take(41), pressure.take(40)] == [True, False, True]
+    assert [pressure.take(60), pressure.take(41), pressure.take(40)] == [None, Shortage.BYTES, None]
     assert pressure.shortage("ChatService") is Shortage.BYTES
     pressure.give(60)
     assert (pressure.inflight_bytes, pressure.shortage("ChatService")) == (40, None)
@@ -42,7 +42,7 @@ def test_bytes_that_are_in_hand_leave_less_room_until_they_are_given_back() -> N
 
 def test_a_request_that_is_larger_than_the_whole_budget_is_served_when_it_is_alone() -> None:
     pressure = Pressure(CAPS)
-    assert [pressure.take(101), pressure.take(1)] == [True, False]
+    assert [pressure.take(101), pressure.take(1)] == [None, Shortage.BYTES]
 
 
 def test_refused_callers_come_back_at_different_times_within_five_seconds() -> None:
