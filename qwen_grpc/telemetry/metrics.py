@@ -1,9 +1,11 @@
 """Metrics that are written as things happen: once at the end of a call, of an attempt, of a reload."""
 
 import platform
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from grpc import StatusCode
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
@@ -18,13 +20,22 @@ MAX_MODELS = 200
 OTHER = "other"
 
 
-class Answer(NamedTuple):
-    """The metrics of one operation, provider and model, found once."""
+class Series(NamedTuple):
+    """What calls of one kind and end write to."""
 
+    ended: Any
+    answer: "Answer | None"
+
+
+class Answer(NamedTuple):
+    """The same of a call that has a model make something."""
+
+    duration: Any
     first_token: Any
     next_token: Any
     input_tokens: Any
     output_tokens: Any
+    gap: Any
 
 
 class Metrics:
@@ -34,7 +45,10 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._made = {one: _made(one, self.registry) for one in d.EVENTS}
         self._children: dict[tuple[object, ...], Any] = {}
+        self._series: dict[tuple[str, StatusCode, str, str, str], Series] = {}
         self._models: set[str] = set()
+        self._cancel_latency, self._deltas = self._one(d.CANCEL_LATENCY), self._one(d.DELTAS)
+        self._messages, self._deltas_per_message = self._one(d.MESSAGES), self._one(d.DELTAS_PER_MESSAGE)
         ProcessCollector(registry=self.registry)
         self._one(d.BUILD, __version__, platform.python_version()).set(1)
         self._one(d.RELOAD_OK).set(1)
@@ -52,7 +66,7 @@ class Metrics:
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
-    def call(self, call: Call) -> Any:
+    def call(self, call: Call) -> Callable[[], None]:
         """Counts a call in; what it returns counts it out."""
         running = self._one(d.IN_FLIGHT, call.rpc)
         running.inc()
@@ -60,38 +74,51 @@ class Metrics:
 
     def _ended(self, call: Call, running: Any) -> None:
         running.dec()
-        self._one(d.CALLS, call.rpc, call.code.name, call.reason).inc()
+        facts = call.facts
+        key = (call.rpc, call.code, call.reason, facts.get("upstream", ""), facts.get("model", ""))
+        series = self._series.get(key) or self._found(*key)
+        series.ended.inc()
         if call.left_at:
-            self._one(d.CANCEL_LATENCY).observe(call.ended_at - call.left_at)
-        if call.deltas:
-            self._one(d.DELTAS).inc(call.deltas)
-            self._one(d.MESSAGES).inc(call.messages)
-            self._one(d.DELTAS_PER_MESSAGE).observe(call.deltas / call.messages)
-        if operation := OPERATIONS.get(call.rpc):
-            self._generated(call, (operation, call.facts.get("upstream", ""), self._model(call.facts.get("model", ""))))
+            self._cancel_latency.observe(call.ended_at - call.left_at)
+        if call.deltas and call.messages:
+            self._deltas.inc(call.deltas)
+            self._messages.inc(call.messages)
+            self._deltas_per_message.observe(call.deltas / call.messages)
+        if series.answer is not None:
+            self._answered(call, series.answer, ok=call.code is StatusCode.OK)
 
-    def _generated(self, call: Call, about: tuple[str, str, str]) -> None:
-        ok = not call.code.value[0]
-        error = "" if ok else call.reason or call.code.name
-        self._one(d.DURATION, *about, error).observe(call.ended_at - call.started_at)
-        answer = self._children.get(about) or self._answer(about)
+    def _answered(self, call: Call, answer: Answer, *, ok: bool) -> None:
+        answer.duration.observe(call.ended_at - call.started_at)
+        if call.deltas:
+            answer.first_token.observe(call.first_at - call.started_at)
         usage = call.usage if ok else None
         if usage is not None:
             answer.input_tokens.observe(usage.prompt_tokens)
             answer.output_tokens.observe(usage.completion_tokens)
-        if call.deltas:
-            answer.first_token.observe(call.first_at - call.started_at)
         if ok and call.deltas > 1:
             seconds = call.ended_at - call.first_at
-            self._one(d.GAP, about[1]).observe(seconds / (call.deltas - 1))
+            answer.gap.observe(seconds / (call.deltas - 1))
             if usage is not None and usage.completion_tokens > 1:
                 answer.next_token.observe(seconds / (usage.completion_tokens - 1))
 
-    def _answer(self, about: tuple[str, str, str]) -> Answer:
-        tokens = (self._one(d.TOKEN_USAGE, *about, kind) for kind in ("input", "output"))
-        answer = Answer(self._one(d.FIRST_TOKEN, *about), self._one(d.NEXT_TOKEN, *about), *tokens)
-        self._children[about] = answer
-        return answer
+    def _found(self, rpc: str, code: StatusCode, reason: str, upstream: str, model: str) -> Series:
+        """The series of a kind of calls; kept, since to look them up costs more than to count."""
+        label, answer = self._model(model), None
+        if operation := OPERATIONS.get(rpc):
+            about = (operation, upstream, label)
+            error = "" if code is StatusCode.OK else reason or code.name
+            answer = Answer(
+                self._one(d.DURATION, *about, error),
+                self._one(d.FIRST_TOKEN, *about),
+                self._one(d.NEXT_TOKEN, *about),
+                self._one(d.TOKEN_USAGE, *about, "input"),
+                self._one(d.TOKEN_USAGE, *about, "output"),
+                self._one(d.GAP, upstream),
+            )
+        series = Series(self._one(d.CALLS, rpc, code.name, reason), answer)
+        if label == model or not model:
+            self._series[rpc, code, reason, upstream, model] = series
+        return series
 
     def _model(self, model: str) -> str:
         """The model as a label: those that come when there are too many already are counted together."""
@@ -104,7 +131,7 @@ class Metrics:
 
     # -- attempts, and the rest ---------------------------------------------------------------------------------------
 
-    def attempt(self, attempt: Attempt) -> Any:
+    def attempt(self, attempt: Attempt) -> Callable[[], None]:
         """Nothing yet; what it returns counts the attempt."""
         return partial(self._attempted, attempt)
 
