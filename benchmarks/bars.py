@@ -73,8 +73,8 @@ def _memory(results: Results) -> Iterator[Bar]:
     found = results.memory.get(GATEWAY)
     if found is None:
         return
-    served = f"{found['answers'] - found['errors']} of {found['wanted']}, {found['streams']} open at once"
-    all_served = found["answers"] == found["streams"] == found["wanted"] and not found["errors"]
+    served = f"{found['complete']} of {found['wanted']}, {found['streams']} open at once"
+    all_served = found["complete"] == found["streams"] == found["wanted"]
     yield Bar(f"{OPEN_1000.name}: served", "all", served, all_served)
     yield _memory_bar("each above idle", found, "kib_per_stream", "KiB", MOST_KIB)
     yield _memory_bar("idle", found, "idle_mib", "MiB", MOST_IDLE_MIB)

@@ -29,6 +29,7 @@ class Account:
     """What was seen, in nanoseconds where it is a time."""
 
     answers: int = 0
+    complete: int = 0
     messages: int = 0
     deltas: int = 0
     lost: int = 0
@@ -52,7 +53,7 @@ class Answer:
         self._seen: set[int] = set()
         self._highest = -1
         self._first = self._early = 0
-        self._finished = False
+        self._finished = self._spoilt = False
 
     def take(self, message: StreamChatResponse) -> None:
         """A message with its deltas."""
@@ -68,12 +69,14 @@ class Answer:
         for stamp in STAMPED.finditer(text):
             self._delta(int(stamp[1]), now - int(stamp[2]))
         if rest := STAMPED.sub("", text):
+            self._spoilt = True
             self._account.errors.append(f"text that no delta has: {rest[:60]!r}")
 
     def _delta(self, number: int, added: int) -> None:
         account = self._account
         account.deltas += 1
         account.added_ns.append(added)
+        self._spoilt = self._spoilt or number < self._highest or number in self._seen
         if number in self._seen:
             account.doubled += 1
         elif number < self._highest:
@@ -90,6 +93,7 @@ class Answer:
         if lost or not self._finished:
             account.errors.append(f"an answer came with {lost} deltas lost, finished: {self._finished}")
         account.answers += 1
+        account.complete += not (lost or self._spoilt) and self._finished
         account.lost += lost
         account.busy_ns += now - self._asked
         account.whole_ns.append(now - self._asked)
@@ -133,7 +137,7 @@ async def drive(door: Door, load: Load) -> Account:
 def result(load: Load, account: Account) -> dict[str, Any]:
     """What the program in C prints, and the number of messages."""
     offered_ns = account.answers * load.deltas * load.pause_us * 1000
-    counted = ("answers", "messages", "deltas", "lost", "doubled", "out_of_order")
+    counted = ("answers", "complete", "messages", "deltas", "lost", "doubled", "out_of_order")
     return {name: getattr(account, name) for name in counted} | {
         "expected": account.answers * load.deltas,
         "delivered": round(offered_ns / max(1, account.busy_ns), 4),

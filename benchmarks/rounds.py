@@ -82,7 +82,7 @@ def open_streams(name: str, load: Load = OPEN_1000) -> Round:
         "kib_per_stream": round((held - idle) / 1024 / max(1, streams), 1),
         "streams": streams,
         "wanted": load.clients,
-        **{key: seen[key] for key in ("answers", "lost", "doubled", "out_of_order", "errors", "first_error")},
+        **{key: seen[key] for key in ("answers", "complete", "lost", "doubled", "out_of_order", "errors", "first_error")},
     }
 
 

@@ -63,9 +63,8 @@ def memory_rows(results: Results) -> Iterator[Row]:
     """MiB of systems that were just started."""
     yield ("", "idle, MiB", "1000 streams asked for, MiB", "KiB per open stream", "open at once", "served")
     for system, found in results.memory.items():
-        served = str(found["answers"] - found["errors"])
         figures = [number(found[name]) for name in ("idle_mib", "open_mib", "kib_per_stream")]
-        yield (_name(system), *figures, str(found["streams"]), served)
+        yield (_name(system), *figures, str(found["streams"]), str(found["complete"]))
 
 
 def _name(system: str) -> str:

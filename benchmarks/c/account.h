@@ -17,7 +17,7 @@ struct times {
 
 struct account {
     long deltas_wanted; /* of each answer */
-    long answers, deltas, lost, doubled, out_of_order, errors, steps;
+    long answers, complete, deltas, lost, doubled, out_of_order, errors, steps;
     int64_t busy_ns;
     struct times first, added, whole, early;
     char first_error[256];
@@ -76,9 +76,11 @@ static inline void count_delta(struct account *account, struct answer *answer, i
     int64_t number = answer->number, added = now - answer->stamp;
     account->deltas++;
     if (number >= account->deltas_wanted) {
+        answer->spoilt = true;
         complain(account, "delta %" PRId64 " of an answer of %ld", number, account->deltas_wanted);
         return;
     }
+    answer->spoilt |= answer->seen[number] || number < answer->highest;
     if (answer->seen[number])
         account->doubled++;
     else if (number < answer->highest)
@@ -135,7 +137,9 @@ static inline void end_answer(struct account *account, struct answer *answer)
     add_time(&account->first, (answer->first_ns ? answer->first_ns : now) - answer->asked_ns);
     if (lost)
         complain(account, "an answer came with %ld of %ld deltas", answer->distinct, account->deltas_wanted);
-    if (!answer->finished || (answer->live && !answer->done))
+    bool ended = answer->finished && (answer->done || !answer->live);
+    account->complete += ended && !lost && !answer->spoilt;
+    if (!ended)
         complain(account, "an answer ended without %s", answer->finished ? "[DONE]" : "a finish reason");
     if (answer->live) {
         add_time(&account->early, answer->early_ns);
@@ -166,8 +170,8 @@ static inline void print_times(const char *name, struct times *times)
 static inline void print_account(struct account *account, int64_t pause_ns)
 {
     double offered = (double)(account->answers * account->deltas_wanted) * (double)pause_ns;
-    printf("{\"answers\": %ld, \"deltas\": %ld, \"expected\": %ld", account->answers, account->deltas,
-           account->answers * account->deltas_wanted);
+    printf("{\"answers\": %ld, \"complete\": %ld, \"deltas\": %ld, \"expected\": %ld", account->answers, account->complete,
+           account->deltas, account->answers * account->deltas_wanted);
     printf(", \"lost\": %ld, \"doubled\": %ld, \"out_of_order\": %ld", account->lost, account->doubled, account->out_of_order);
     printf(", \"delivered\": %.4f, \"early_steps\": %ld", account->busy_ns ? offered / (double)account->busy_ns : 0, account->steps);
     print_times("first_ms", &account->first);
