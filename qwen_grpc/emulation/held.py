@@ -1,9 +1,10 @@
 """A whole answer that nobody has seen yet."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from typing import Literal
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.emulation.form import unfenced
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, Annotation, ChatDelta, StreamChatResponse
 from qwen_grpc.v1.common_pb2 import Usage
@@ -11,7 +12,7 @@ from qwen_grpc.v1.common_pb2 import Usage
 OPTIONAL_COUNTS: Sequence[Literal["cached_tokens", "reasoning_tokens"]] = ("cached_tokens", "reasoning_tokens")
 
 
-async def held(messages: AsyncGenerator[StreamChatResponse, None]) -> "Held":
+async def held(messages: Messages) -> "Held":
     """An answer, when it is whole."""
     answer = Held()
     async with aclosing(messages):

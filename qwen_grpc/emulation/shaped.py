@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.emulation.form import Complaint, Form, form_of
 from qwen_grpc.emulation.held import Held, held, summed
 from qwen_grpc.errors import SchemaMismatch
@@ -18,7 +19,7 @@ from qwen_grpc.v1.chat_pb2 import (
 # What an error may carry of an answer: it travels in a header.
 MAX_SHOWN_BYTES = 2048
 
-Ask = Callable[[CompleteChatRequest], AsyncGenerator[StreamChatResponse, None]]
+Ask = Callable[[CompleteChatRequest], Messages]
 
 
 async def shaped(request: CompleteChatRequest, ask: Ask) -> AsyncGenerator[StreamChatResponse, None]:

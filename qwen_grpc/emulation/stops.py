@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.errors import QwenError
 from qwen_grpc.openai_json.jsontext import dump
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, FINISH_REASON_TOOL_CALLS, ChatDelta, StreamChatResponse
@@ -14,9 +15,7 @@ from qwen_grpc.v1.common_pb2 import Usage
 MET = "stop_reason"
 
 
-async def until_stop(
-    messages: AsyncGenerator[StreamChatResponse, None], stops: Sequence[str]
-) -> AsyncGenerator[StreamChatResponse, None]:
+async def until_stop(messages: Messages, stops: Sequence[str]) -> AsyncGenerator[StreamChatResponse, None]:
     """The messages of an answer up to a stop text in its content; then the upstream is left before that is told.
 
     Messages may tell the counts so far; only the last ones are passed on.

@@ -1,6 +1,6 @@
 """What a servicer is given beside its request."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Never
 
 import grpc
@@ -32,6 +32,13 @@ class Context(grpc.aio.ServicerContext[Any, Any]):
         waiting = self._rpc.send(message)
         if waiting is not None:
             await waiting
+
+    def put(self, message: Any) -> Awaitable[object] | None:
+        """Sends a response; returns what to await before the next one, or None for nothing.
+
+        grpc.aio has no such thing: `write` makes a coroutine for each message.
+        """
+        return self._rpc.send(message)
 
     async def send_initial_metadata(self, initial_metadata: MetadataLike) -> None:
         """Sends the initial metadata, once and before the first response."""

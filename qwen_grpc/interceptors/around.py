@@ -1,7 +1,8 @@
 """Lifts async context managers around calls of any shape."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from inspect import iscoroutine
 from typing import Any, TypeAlias
 
 import grpc
@@ -51,12 +52,22 @@ class Around(ServerInterceptor):
     def _stream(self, serve: Callable[..., Any], method: str) -> Callable[..., Any]:
         async def run(request: Any, context: Context) -> None:
             call = begin(method, context, streams=True)
-            async with self._scoped(call), aclosing(serve(request, context)) as messages:
-                async for message in messages:
-                    await context.write(message)
-                    call.sent(message)
+            async with self._scoped(call):
+                answer = serve(request, context)
+                if iscoroutine(answer):
+                    # A method that writes its messages itself counts them, too.
+                    await answer
+                else:
+                    await self._send(answer, call)
 
         return run
+
+    @staticmethod
+    async def _send(answer: AsyncGenerator[Any, None], call: Call) -> None:
+        async with aclosing(answer) as messages:
+            async for message in messages:
+                await call.context.write(message)
+                call.sent(message)
 
     def _scoped(self, call: Call) -> AbstractAsyncContextManager[Any]:
         return _Scoped(self._scopes, call)

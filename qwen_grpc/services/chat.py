@@ -1,10 +1,9 @@
 """ChatService."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
-from qwen_grpc.calls import Context, announce, current
+from qwen_grpc.calls import Context, announce
 from qwen_grpc.counting import Counter
 from qwen_grpc.routing.journey import Begun
 from qwen_grpc.routing.lanes import Stop
@@ -14,13 +13,13 @@ from qwen_grpc.services.caller import caller
 from qwen_grpc.services.fold import fold
 from qwen_grpc.services.pacing import LagMeter
 from qwen_grpc.services.prompt_tokens import prompt_tokens
+from qwen_grpc.services.telling import tell
 from qwen_grpc.services.turns import Turns
 from qwen_grpc.v1.chat_pb2 import (
     CompleteChatRequest,
     CompleteChatResponse,
     CountTokensRequest,
     CountTokensResponse,
-    StreamChatResponse,
 )
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceServicer
 
@@ -39,19 +38,11 @@ class ChatService(ChatServiceServicer):
         async with self._begun(request, context) as answer:
             return await fold(answer.rest, answer.first)
 
-    async def StreamChat(
-        self, request: CompleteChatRequest, context: Context
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    # A coroutine that writes, and no generator as the generated base class has it: grpc.aio takes both.
+    async def StreamChat(self, request: CompleteChatRequest, context: Context) -> None:  # type: ignore[override]
         """The answer as it is made."""
-        before, call = 0.0, current()
         async with self._meter.watching(), self._begun(request, context) as answer:
-            yield answer.first
-            call.deltas += len(answer.first.deltas)
-            async for message in answer.rest:
-                yield message
-                call.deltas += len(message.deltas)
-                if self._meter.late:
-                    before = await self._meter.gather(before)
+            await tell(answer, context, self._meter)
 
     async def CountTokens(self, request: CountTokensRequest, context: Context) -> CountTokensResponse:
         """How much the model would have to read."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from qwen_grpc.answering import pour
 from qwen_grpc.errors import UpstreamTruncated
 from qwen_grpc.v1.chat_pb2 import (
     FINISH_REASON_UNSPECIFIED,
@@ -84,8 +85,7 @@ async def fold(
     drafts: dict[int, _Draft] = {}
     if first is not None:
         _add(first, whole, drafts)
-    async for message in stream:
-        _add(message, whole, drafts)
+    await pour(stream, lambda message: _add(message, whole, drafts))
     whole.choices.extend(draft.done() for _, draft in sorted(drafts.items()))
     if any(choice.finish_reason == FINISH_REASON_UNSPECIFIED for choice in whole.choices) or not whole.choices:
         raise UpstreamTruncated("the upstream ended its answer without a finish reason")
@@ -99,7 +99,10 @@ def _add(message: StreamChatResponse, whole: CompleteChatResponse, drafts: dict[
         whole.extra_json = _merged(whole.extra_json, message.extra_json)
     if message.HasField("usage"):
         whole.usage.CopyFrom(message.usage)
-    for delta in message.deltas:
+    deltas = message.deltas
+    # By index: protobuf's own iteration ends with an exception, which costs as much as a delta.
+    for at in range(len(deltas)):
+        delta = deltas[at]
         if delta.index not in drafts:
             drafts[delta.index] = _Draft(delta.index)
         drafts[delta.index].add(delta)

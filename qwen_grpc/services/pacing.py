@@ -1,7 +1,7 @@
 """Lets deltas gather when the event loop is late, and only then."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 PERIOD_S = 0.05
@@ -46,14 +46,23 @@ class LagMeter:
         self.late = self.lag_s > LATE_S
         self._arm()
 
-    async def gather(self, before: float) -> float:
-        """Lets deltas gather if the last message came shortly after the one at `before`; returns the time.
+
+class Gathering:
+    """The pauses of one stream."""
+
+    def __init__(self, meter: LagMeter) -> None:
+        self.meter = meter
+        self._before = 0.0
+
+    def pause(self) -> Awaitable[None] | None:
+        """What to await before the next message, so that deltas gather; None if the last one came long ago.
 
         A stream whose messages come further apart than the pause has nothing
         to gather; waiting would only cost a timer.
         """
-        loop = asyncio.get_running_loop()
-        pause = min(MAX_PAUSE_S, 4 * self.lag_s)
-        if loop.time() - before < pause:
-            await asyncio.sleep(pause)
-        return loop.time()
+        now, length = asyncio.get_running_loop().time(), min(MAX_PAUSE_S, 4 * self.meter.lag_s)
+        before, self._before = self._before, now + length
+        if now - before >= length:
+            self._before = now
+            return None
+        return asyncio.sleep(length)

@@ -1,8 +1,9 @@
 """One path for chat, whoever waits for the answer."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.calls import serve
 from qwen_grpc.errors import NotFound
 from qwen_grpc.routing.affinity import thread_of
@@ -14,7 +15,7 @@ from qwen_grpc.schemas import Schemas
 from qwen_grpc.services.checks import check_chat, check_form
 from qwen_grpc.services.media import Media
 from qwen_grpc.tools.checks import ToolChecks
-from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 
 Accepted = Callable[[Stop, str], Awaitable[None]]
 
@@ -44,7 +45,7 @@ class Turns:
         only = self._lane_of_chat(request, who) or await self._media.lane_of(request.messages, who)
         wish = Wish(Use.CHAT, only, "" if who.own else _made_for(who, thread_of(request)))
 
-        async def begin(stop: Stop) -> AsyncGenerator[StreamChatResponse, None]:
+        async def begin(stop: Stop) -> Messages:
             stop.model.require_chat()
             asked, attachments = await self._media.attached(request, stop.lane, who)
             return stop.lane.upstream.chat(asked, stop.model, stop.lane.credentials, attachments)

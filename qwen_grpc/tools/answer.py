@@ -3,14 +3,13 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.errors import QwenError
 from qwen_grpc.tools.parser import ToolParser
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, FINISH_REASON_TOOL_CALLS, ChatDelta, StreamChatResponse
 
 
-async def with_calls(
-    messages: AsyncGenerator[StreamChatResponse, None], *, parallel: bool
-) -> AsyncGenerator[StreamChatResponse, None]:
+async def with_calls(messages: Messages, *, parallel: bool) -> AsyncGenerator[StreamChatResponse, None]:
     """The messages of an answer with calls where their text was. What was held when an answer breaks off is told."""
     calling = Calling(lambda: ToolParser(parallel=parallel))
     async with aclosing(messages):

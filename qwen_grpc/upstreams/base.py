@@ -1,16 +1,17 @@
 """What every upstream offers to the services."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, Unsupported
 from qwen_grpc.upstreams.kinds import IMAGE, MAX_FILES
-from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 from qwen_grpc.v1.chats_pb2 import Chat
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 from qwen_grpc.v1.models_pb2 import Model
@@ -169,7 +170,7 @@ class Upstream:
         model: ResolvedModel,
         credentials: Credentials,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    ) -> Messages:
         """One turn, as a stream of deltas.
 
         The first message carries `start` and comes only after the upstream

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +14,8 @@ from qwen_grpc.upstreams.alarm import Alarm
 HIGH_WATER = 128 * 1024
 
 Content = bytes | AsyncIterable[bytes] | None
+# Takes what one read brought; says whether it wants more.
+Sink = Callable[[bytes], bool]
 
 _names = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -118,7 +120,8 @@ class Response(Head):
     """A response while it arrives.
 
     One task waits for it at a time. `expect` says until when; nothing else
-    bounds the waiting.
+    bounds the waiting. Who reads many small pieces has them poured out, which
+    wakes no task for each of them.
     """
 
     def __init__(self, request: Request, line: Line) -> None:
@@ -129,6 +132,7 @@ class Response(Head):
         self._held = 0
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._sink: Sink | None = None
         self._timer: Alarm | None = None
 
     # -- for who reads ------------------------------------------------------------------------------------------------
@@ -177,6 +181,20 @@ class Response(Head):
         self._held = 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def pour(self, sink: Sink) -> Awaitable[None]:
+        """Gives what arrives to `sink`, where it arrives; returns what to await until the sink has had enough.
+
+        That ends, too, with the body; what broke it, what came too late and
+        what the sink raises are raised there.
+        """
+        self._waiter, self._sink = self._loop.create_future(), sink
+        waiter = self._waiter
+        if self._pieces:
+            self._sunk(sink)
+        if self._line is None:
+            self._end_pouring()
+        return waiter
+
     def close(self) -> None:
         """Closes the connection, unless the body has come to its end and the pool has it back already."""
         if self._timer is not None:
@@ -195,13 +213,48 @@ class Response(Head):
         """Takes a piece of the body; says whether there is room for more."""
         self._pieces.append(piece)
         self._held += len(piece)
-        if self._waiter is not None:
-            self._wake()
         return self._held <= HIGH_WATER
+
+    def arrived(self) -> None:
+        """The pieces of one read are all there."""
+        if self._pieces:
+            if self._sink is not None:
+                self._sunk(self._sink)
+            elif self._waiter is not None:
+                self._wake()
 
     def end(self, error: Exception | None = None) -> None:
         """Nothing more will come; what has come can still be read before the error."""
         self._error, self._line = error, None
+        if self._sink is not None:
+            if self._pieces:
+                self._sunk(self._sink)
+            self._end_pouring()
+        self._wake()
+
+    # -- pouring ------------------------------------------------------------------------------------------------------
+
+    def _sunk(self, sink: Sink) -> None:
+        """Gives what is there to the sink, if the reader still waits; the reader learns how that went."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        try:
+            wants_more = sink(self.take())
+        except Exception as error:  # noqa: BLE001
+            self._sink = self._waiter = None
+            if not waiter.done():
+                waiter.set_exception(error)
+            return
+        if not wants_more:
+            self._sink = None
+            self._wake()
+
+    def _end_pouring(self) -> None:
+        waiter, self._sink = self._waiter, None
+        if self._error is not None and waiter is not None and not waiter.done():
+            self._waiter = None
+            waiter.set_exception(self._error)
         self._wake()
 
     # -- waiting ------------------------------------------------------------------------------------------------------

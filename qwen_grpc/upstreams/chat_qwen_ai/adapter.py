@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeVar
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.catalog import Mode, ResolvedModel, resolve
 from qwen_grpc.credentials import Credentials, WebSession
 from qwen_grpc.emulation.form import wants_form
 from qwen_grpc.emulation.shaped import shaped
 from qwen_grpc.emulation.stops import until_stop
 from qwen_grpc.errors import CredentialExpired, TokenMalformed, Unsupported
-from qwen_grpc.upstreams.answering import Messages
 from qwen_grpc.upstreams.base import (
     NO_ATTACHMENTS,
     NO_KEY,

@@ -60,6 +60,11 @@ class Answer:
         self._phase = ""
         self._pairing = Pairing()
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come: what the site sends behind the end of an answer is of no use."""
+        return self.finished
+
     def decode(self, data: Sequence[bytes], message: StreamChatResponse) -> None:
         """Adds the events of one read to a message.
 

@@ -220,6 +220,8 @@ class Pictures:
 
 async def _next(drawing: Drawing, opened: Opened) -> list[bytes] | None:
     """The next events, or None when the stream is over, one way or another: the site draws on without a reader."""
+    if opened.failure is not None:
+        raise opened.failure
     try:
         return await anext(opened.events, None)
     except UpstreamTruncated as error:

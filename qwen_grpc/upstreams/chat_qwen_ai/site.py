@@ -27,7 +27,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.stored import StoredChat, decode_chat
 from qwen_grpc.upstreams.chat_qwen_ai.text import readable
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE, Renewal, Reply
-from qwen_grpc.upstreams.http import Origin, Reads
+from qwen_grpc.upstreams.http import Events, Origin, Reads
 from qwen_grpc.upstreams.messages import Request, Response
 from qwen_grpc.upstreams.sse import EVENT_STREAM
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
@@ -40,12 +40,13 @@ _NEW_CHAT = "/api/v2/chats/new"
 
 @dataclass(slots=True)
 class Opened:
-    """An answer whose first delta has arrived in `message`."""
+    """An answer whose first delta has arrived in `message`, and perhaps already how it broke off."""
 
     answer: Answer
     message: StreamChatResponse
-    events: AsyncIterator[list[bytes]]
+    events: Events
     reads: Reads
+    failure: QwenError | None = None
 
 
 class Site(Origin):
@@ -103,7 +104,7 @@ class Site(Origin):
                 if not message.deltas:
                     raise
                 # Words and failure came in one read: the words are told first.
-                return Opened(answer, message, _failing(error), reads)
+                return Opened(answer, message, events, reads, error)
             if message.deltas or answer.finished:
                 return Opened(answer, message, events, reads)
         raise answer.broken()
@@ -162,11 +163,6 @@ class Site(Origin):
         if chat_id:
             headers |= {"referer": f"{self.base_url}/c/{chat_id}", "x-accel-buffering": "no"}
         return self.request(method, path, headers, body)
-
-
-async def _failing(error: QwenError) -> AsyncIterator[list[bytes]]:
-    raise error
-    yield  # makes this the generator that events are
 
 
 def _confirmed(done: Any) -> None:

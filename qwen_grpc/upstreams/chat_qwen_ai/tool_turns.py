@@ -1,7 +1,8 @@
 """Turns with tools, of which the site knows nothing: offered in words, found in the answer."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.credentials import WebSession
 from qwen_grpc.tools.answer import with_calls
@@ -9,7 +10,7 @@ from qwen_grpc.tools.history import instructed, plain, reminded, respoken
 from qwen_grpc.tools.prompt import functions_of, instruction, several
 from qwen_grpc.upstreams.base import NO_ATTACHMENTS, Attachment
 from qwen_grpc.upstreams.chat_qwen_ai.turns import Errand, Turns
-from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 
 
 def has_tools(request: CompleteChatRequest, model: ResolvedModel) -> bool:
@@ -26,7 +27,7 @@ class ToolTurns(Turns):
         model: ResolvedModel,
         session: WebSession,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    ) -> Messages:
         """Gives the answer; see `Upstream.chat`."""
         answer = super().run(in_words(request), model, session, attachments)
         return with_calls(answer, parallel=several(request))

@@ -3,10 +3,11 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from qwen_grpc.answering import Answering, Messages
 from qwen_grpc.calls import tenant
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import WebSession
@@ -40,9 +41,9 @@ from qwen_grpc.upstreams.chat_qwen_ai.long_text import fitted
 from qwen_grpc.upstreams.chat_qwen_ai.sessions import Sessions
 from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.site import Opened, Site
-from qwen_grpc.upstreams.chat_qwen_ai.telling import Telling
 from qwen_grpc.upstreams.chat_qwen_ai.tidying import Tidying
 from qwen_grpc.upstreams.chat_qwen_ai.uploads import Uploads
+from qwen_grpc.upstreams.telling import Ends, Telling
 from qwen_grpc.v1.chat_pb2 import (
     ROLE_ASSISTANT,
     ChatMessage,
@@ -119,14 +120,24 @@ class Turns:
         self._uploads = means.uploads
         self._now = now
 
-    async def run(
+    def run(
         self,
         request: CompleteChatRequest,
         model: ResolvedModel,
         session: WebSession,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
-    ) -> AsyncGenerator[StreamChatResponse, None]:
-        """Yields the answer; see `Upstream.chat`."""
+    ) -> Messages:
+        """Gives the answer; see `Upstream.chat`."""
+        return Answering(self._answered(request, model, session, attachments))
+
+    @asynccontextmanager
+    async def _answered(
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        session: WebSession,
+        attachments: Mapping[str, Attachment],
+    ) -> AsyncIterator[Telling]:
         turn = encode_turn(request, model)
         check_messages(request.messages, attachments)
         errand = Errand(
@@ -136,9 +147,8 @@ class Turns:
         try:
             async with AsyncExitStack() as stack:
                 opened = errand.opened = await self._accepted(stack, errand)
-                async for message in self._told(errand, opened):
-                    yield message
-                if not opened.answer.cut:
+                yield self._told(errand, opened)
+                if errand.complete:
                     await self._drain(opened)
         finally:
             self._settle(errand)
@@ -217,8 +227,19 @@ class Turns:
     # -- answering ------------------------------------------------------------------------------------------------
 
     def _told(self, errand: Errand, opened: Opened) -> Telling:
-        opened.message.start.CopyFrom(self._start(errand))
-        return Telling(opened, lambda: self._look_up_citations(errand, opened))
+        answer = opened.answer
+
+        def first(message: StreamChatResponse) -> None:
+            message.start.CopyFrom(self._start(errand))
+
+        async def last(message: StreamChatResponse) -> None:
+            if not answer.finished:
+                raise answer.broken()
+            await self._look_up_citations(errand, opened)
+            answer.end(message)
+
+        ends = Ends(first, last, broken=answer.flush)
+        return Telling(answer, opened.events, ends, message=opened.message, failure=opened.failure)
 
     async def _drain(self, opened: Opened) -> None:
         """Usually the body ends right after the answer; reading on lets the connection serve again."""

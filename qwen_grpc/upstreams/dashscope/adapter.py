@@ -1,11 +1,12 @@
 """DashScope as an upstream."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Self
 
 from qwen_grpc.addresses import DASHSCOPE_KEY
+from qwen_grpc.answering import Messages
 from qwen_grpc.calls import notice
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import UpstreamConfig
@@ -32,7 +33,7 @@ from qwen_grpc.upstreams.dashscope.origin import DASHSCOPE, DashScopeOrigin
 from qwen_grpc.upstreams.dashscope.studio import Studio
 from qwen_grpc.upstreams.dashscope.tasks import Pace
 from qwen_grpc.upstreams.http import Clocks
-from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 
 ACCOUNT_CHARACTERS = 32
@@ -92,7 +93,7 @@ class DashScope(Upstream):
         model: ResolvedModel,
         credentials: Credentials,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    ) -> Messages:
         return self._chat.run(request, model, _key(credentials), attachments)
 
     def images_at_once(self, model: ResolvedModel) -> int:

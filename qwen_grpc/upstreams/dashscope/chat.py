@@ -1,9 +1,10 @@
 """Chat: which dialect a turn takes, and what the caller is told of how it was changed."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
+from qwen_grpc.answering import Answering, Messages
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import ForcedTools
 from qwen_grpc.credentials import ApiKey
@@ -21,7 +22,7 @@ from qwen_grpc.upstreams.dashscope.refusals import failed_finish, refusal, refus
 from qwen_grpc.upstreams.dashscope.thinking import settled
 from qwen_grpc.upstreams.openai_wire.answer import Answer, Dialect
 from qwen_grpc.upstreams.openai_wire.turn import Ask, Decoding, stream
-from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 
 COMPLETIONS = "/chat/completions"
 TEXT = f"{NATIVE}/services/aigc/text-generation/generation"
@@ -48,29 +49,38 @@ class Chat:
         model: ResolvedModel,
         key: ApiKey,
         attachments: Mapping[str, Attachment],
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    ) -> Messages:
         """Gives the answer; see `Upstream.chat`."""
         turn = partial(self._run, model=model, key=key, attachments=attachments)
         emulated = emulates(request.response_format, traits_of(model.id))
         return shaped(request, turn) if emulated else turn(request)
 
-    async def _run(
+    def _run(
         self,
         request: CompleteChatRequest,
         model: ResolvedModel,
         key: ApiKey,
         attachments: Mapping[str, Attachment],
-    ) -> AsyncGenerator[StreamChatResponse, None]:
+    ) -> Messages:
+        return Answering(self._answered(request, model, key, attachments))
+
+    @asynccontextmanager
+    async def _answered(
+        self,
+        request: CompleteChatRequest,
+        model: ResolvedModel,
+        key: ApiKey,
+        attachments: Mapping[str, Attachment],
+    ) -> AsyncIterator[Messages]:
         traits = traits_of(model.id)
         asked = Asked(request, model, traits, settled(request, model, traits, self._forced_tools))
         body = encoded(await self._inlining.inlined(asked, key, attachments), asked)
         for text in body.notices:
             self._tell(text)
-        async with aclosing(self._opened(body, asked, key)) as answer:
-            async for message in answer:
-                yield message
+        async with aclosing(self._opened(body, asked, key)) as messages:
+            yield messages
 
-    def _opened(self, body: Encoded, asked: Asked, key: ApiKey) -> AsyncGenerator[StreamChatResponse, None]:
+    def _opened(self, body: Encoded, asked: Asked, key: ApiKey) -> Messages:
         choices = asked.request.n or 1
         if asked.searches and self._origin.place.native:
             path = MULTIMODAL if asked.traits.sees else TEXT
@@ -81,7 +91,7 @@ class Chat:
             Ask(path, {}, body.compatible(), asked.model.id), Answer(self._dialect, choices=choices), key
         )
 
-    def _stream(self, ask: Ask, answer: Decoding, key: ApiKey) -> AsyncGenerator[StreamChatResponse, None]:
+    def _stream(self, ask: Ask, answer: Decoding, key: ApiKey) -> Messages:
         resolve = RESOLVE if OSS.encode() in ask.body else {}
         headers = {**self._origin.headers(key), **resolve, **ask.headers}
         return stream(self._origin, Ask(ask.path, headers, ask.body, ask.model), answer, refusal)

@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from fnmatch import fnmatchcase
 from typing import ClassVar, Self
 
+from qwen_grpc.answering import Answering, Messages
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import ApiKey, Credentials
@@ -35,7 +36,7 @@ from qwen_grpc.upstreams.openai_engine.server import MODELS, EngineServer
 from qwen_grpc.upstreams.openai_engine.vectors import embed
 from qwen_grpc.upstreams.openai_engine.videos import VIDEOS, Videos
 from qwen_grpc.upstreams.results import Results, allow
-from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse
+from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 from qwen_grpc.v1.models_pb2 import Model
 

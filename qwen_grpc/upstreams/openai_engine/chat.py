@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import NotFound, QwenError, UpstreamError
@@ -30,12 +31,12 @@ class Turns:
 
     def __init__(self, server: EngineServer) -> None:
         self._server = server
-        self._wire = Wire(server.place, partial(refused_event, server.place))
+        self._wire = Wire(server.place, partial(refused_event, server.place), counted=mend_usage)
 
-    async def run(
+    def run(
         self, request: CompleteChatRequest, model: ResolvedModel, dialect: Dialect, credentials: Credentials
-    ) -> AsyncGenerator[StreamChatResponse, None]:
-        """Yields the answer; see `Upstream.chat`."""
+    ) -> Messages:
+        """Gives the answer; see `Upstream.chat`."""
         check(request, dialect)
         thinking = wanted(request, model)
         body = encode_chat(request, model, thinking, dialect)
@@ -48,11 +49,7 @@ class Turns:
         if functions_of(request):
             # Engines that were started without a parser leave calls in the text.
             messages = with_calls(messages, parallel=several(request))
-        async with aclosing(messages) as mended:
-            async for message in mended:
-                if message.HasField("usage"):
-                    mend_usage(message.usage)
-                yield message
+        return messages
 
     def _refused(self, response: Head, body: bytes) -> QwenError:
         error = refused(self._server.place, response, body)
@@ -62,9 +59,7 @@ class Turns:
         return UpstreamError(text)
 
 
-async def _back_in_place(
-    messages: AsyncGenerator[StreamChatResponse, None],
-) -> AsyncGenerator[StreamChatResponse, None]:
+async def _back_in_place(messages: Messages) -> AsyncGenerator[StreamChatResponse, None]:
     """The messages, with an answer that came as thinking where it belongs."""
     misplaced = Misplaced()
     async with aclosing(messages):

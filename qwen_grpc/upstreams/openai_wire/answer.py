@@ -40,11 +40,13 @@ class Dialect:
     as it came, `{"error": {...}}` or a flat one, without nulls. `failed` says
     what a finish reason means that is none of OpenAI's, given the reason and
     the text of its chunk; without it that is an error of the upstream.
+    `counted` puts right what the server counted.
     """
 
     name: str
     refused: Callable[[JsonObject], QwenError]
     failed: Callable[[str, str], QwenError] | None = None
+    counted: Callable[[Usage], None] | None = None
 
 
 class Answer:
@@ -147,6 +149,8 @@ class Answer:
             self._open(chunk)
         if chunk.usage:
             self._usage = RESPONSES.read(Usage, chunk.usage)
+            if self._dialect.counted is not None:
+                self._dialect.counted(self._usage)
         for choice, raw in zip(chunk.choices, value.get("choices", ()), strict=True):
             self._take_choice(choice, raw, message)
         if rest := rest_of(value, Chunk):

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from qwen_grpc.answering import Answering, Messages
 from qwen_grpc.calls import trace
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, TokenMalformed, UpstreamIdleTimeout, UpstreamTtfbTimeout
 from qwen_grpc.upstreams import telling
-from qwen_grpc.upstreams.answering import Answering, Messages
 from qwen_grpc.upstreams.http import Origin, Reads
 from qwen_grpc.upstreams.messages import Head
 from qwen_grpc.upstreams.sse import EVENT_STREAM

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from clockwork import JumpingLoop, run
 
-from qwen_grpc.services.pacing import LATE_S, MAX_PAUSE_S, LagMeter
+from qwen_grpc.services.pacing import LATE_S, MAX_PAUSE_S, Gathering, LagMeter
 
 
 def loop() -> JumpingLoop:
@@ -26,9 +26,13 @@ async def late_by(late_s: float) -> LagMeter:
 
 async def pause_after(late_s: float, gap_s: float) -> float:
     """How long a stream pauses whose last two messages came `gap_s` apart."""
-    meter = await late_by(late_s)
+    gathering = Gathering(await late_by(late_s))
+    gathering.pause()
+    await asyncio.sleep(gap_s)
     before = loop().time()
-    return await meter.gather(before - gap_s) - before
+    if (pause := gathering.pause()) is not None:
+        await pause
+    return loop().time() - before
 
 
 @pytest.mark.parametrize("late_s", [0, LATE_S * 0.9])

@@ -21,6 +21,13 @@ class Watched:
         self.asked.append("abort")
 
 
+def arrive(response: Response, *pieces: bytes) -> None:
+    """One read of the connection."""
+    for piece in pieces:
+        response.feed(piece)
+    response.arrived()
+
+
 def request(target: str = "/", **headers: str) -> Request:
     return Request("POST", SERVER, target, headers, b"body")
 
@@ -92,7 +99,7 @@ async def test_a_deadline_that_moves_on_does_not_end_the_waiting() -> None:
     response = Response(request(), Watched())
     response.expect(loop.time(), LookupError)
     response.expect(loop.time() + 60.0, AssertionError)
-    loop.call_later(0.05, response.feed, b"late")
+    loop.call_later(0.05, arrive, response, b"late")
 
     assert await asyncio.wait_for(response.read(), 5.0) == b"late"
     response.close()
@@ -107,4 +114,96 @@ async def test_a_deadline_that_is_drawn_nearer_ends_the_waiting() -> None:
 
     with pytest.raises(LookupError):
         await asyncio.wait_for(response.read(), 5.0)
+    response.close()
+
+
+# -- poured responses -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_a_sink_is_given_each_read_where_it_arrives_until_it_has_had_enough() -> None:
+    response, seen = Response(request(), Watched()), list[bytes]()
+
+    def sink(read: bytes) -> bool:
+        seen.append(read)
+        return len(seen) < 3
+
+    arrive(response, b"before")
+    poured = response.pour(sink)
+    arrive(response, b"o", b"ne")
+    arrive(response, b"two")
+    arrive(response, b"three")
+
+    assert seen == [b"before", b"one", b"two"]
+    await asyncio.wait_for(poured, 5.0)  # type: ignore[arg-type]
+    assert await response.read() == b"three"
+
+
+@pytest.mark.asyncio
+async def test_pouring_ends_with_the_body_and_gives_its_last_pieces() -> None:
+    response, seen = Response(request(), Watched()), list[bytes]()
+    poured = response.pour(lambda read: seen.append(read) is None)
+    response.feed(b"last")
+    response.end()
+
+    await asyncio.wait_for(poured, 5.0)  # type: ignore[arg-type]
+    assert seen == [b"last"]
+    await asyncio.wait_for(response.pour(lambda _: True), 5.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.asyncio
+async def test_what_breaks_a_body_is_raised_behind_all_that_came_before() -> None:
+    response, seen = Response(request(), Watched()), list[bytes]()
+    poured = response.pour(lambda read: seen.append(read) is None)
+    response.feed(b"last")
+    response.end(httpx.ReadError("cut"))
+
+    with pytest.raises(httpx.ReadError):
+        await asyncio.wait_for(poured, 5.0)  # type: ignore[arg-type]
+    assert seen == [b"last"]
+
+
+@pytest.mark.asyncio
+async def test_what_a_sink_raises_is_raised_where_the_reader_waits_and_no_more_is_given() -> None:
+    response, seen = Response(request(), Watched()), list[bytes]()
+
+    def sink(read: bytes) -> bool:
+        seen.append(read)
+        raise LookupError
+
+    poured = response.pour(sink)
+    arrive(response, b"one")
+    arrive(response, b"two")
+
+    with pytest.raises(LookupError):
+        await poured
+    assert seen == [b"one"]
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_poured_once_the_reader_has_gone() -> None:
+    response, seen = Response(request(), Watched()), list[bytes]()
+    poured = asyncio.ensure_future(response.pour(lambda read: seen.append(read) is None))
+    poured.cancel()
+    arrive(response, b"one")
+
+    assert seen == []
+    assert await response.read() == b"one"
+
+
+@pytest.mark.asyncio
+async def test_a_silence_ends_pouring_at_its_deadline_which_moves_with_what_comes() -> None:
+    loop = asyncio.get_running_loop()
+    response = Response(request(), Watched())
+
+    def sink(_: bytes) -> bool:
+        response.expect(loop.time(), LookupError)
+        return True
+
+    response.expect(loop.time() + 60.0, AssertionError)
+    poured = response.pour(sink)
+    arrive(response, b"one")
+
+    with pytest.raises(LookupError):
+        await asyncio.wait_for(poured, 5.0)  # type: ignore[arg-type]
     response.close()

@@ -1,0 +1,93 @@
+"""An answer on its way from an upstream to whoever tells it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, Self, TypeAlias, runtime_checkable
+
+from qwen_grpc.v1.chat_pb2 import StreamChatResponse
+
+# Takes a message; returns what has to be awaited before the next one, or None for nothing.
+Take: TypeAlias = Callable[[StreamChatResponse], Awaitable[object] | None]
+
+
+class Messages(Protocol):
+    """The messages of an answer. Closing them ends the work on it; an async generator is one."""
+
+    def __aiter__(self) -> AsyncIterator[StreamChatResponse]: ...
+
+    async def __anext__(self) -> StreamChatResponse: ...
+
+    async def aclose(self) -> None:
+        """Ends the work."""
+
+
+@runtime_checkable
+class Poured(Protocol):
+    """Messages that are given away where they are made."""
+
+    async def pour(self, take: Take) -> None:
+        """Gives all further messages to `take`; returns when the answer has ended well."""
+        ...
+
+
+async def pour(messages: AsyncIterator[StreamChatResponse], take: Take) -> None:
+    """Gives all further messages to `take`. Where the messages can, that wakes no task for them."""
+    if isinstance(messages, Poured):
+        await messages.pour(take)
+        return
+    async for message in messages:
+        if (waiting := take(message)) is not None:
+            await waiting
+
+
+class Answering:
+    """Messages that `scope` gives: it is entered for the first one, and left after the last one or a failure."""
+
+    def __init__(self, scope: AbstractAsyncContextManager[AsyncIterator[StreamChatResponse]]) -> None:
+        self._scope = scope
+        self._inner: AsyncIterator[StreamChatResponse] | None = None
+        self._over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamChatResponse:
+        inner = await self._entered()
+        try:
+            return await anext(inner)
+        except StopAsyncIteration:
+            await self.aclose()
+            raise
+        except BaseException as error:
+            await self._failed(error)
+            raise
+
+    async def pour(self, take: Take) -> None:
+        """Gives all further messages to `take`; returns when the answer has ended well."""
+        if self._over:
+            return
+        inner = await self._entered()
+        try:
+            await pour(inner, take)
+        except BaseException as error:
+            await self._failed(error)
+            raise
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Leaves the scope, if it was entered and not left."""
+        over, self._over = self._over or self._inner is None, True
+        if not over:
+            await self._scope.__aexit__(None, None, None)
+
+    async def _entered(self) -> AsyncIterator[StreamChatResponse]:
+        if self._over:
+            raise StopAsyncIteration
+        if self._inner is None:
+            self._inner = await self._scope.__aenter__()
+        return self._inner
+
+    async def _failed(self, error: BaseException) -> None:
+        if not self._over:
+            self._over = True
+            await self._scope.__aexit__(type(error), error, error.__traceback__)
