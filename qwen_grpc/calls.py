@@ -103,19 +103,14 @@ def begin(method: str, context: Context, *, streams: bool) -> Call:
     return call
 
 
-def current() -> Call:
-    """The call that this task serves. Raises `LookupError` outside of one."""
-    return _current.get()
+def current() -> Call | None:
+    """The call that this task serves; None outside of one."""
+    return _current.get(None)
 
 
 def _id_of(metadata: dict[str, str | bytes]) -> str:
     given = metadata.get(REQUEST_ID)
     return given if isinstance(given, str) and _request_id.fullmatch(given) else f"req_{uuid.uuid4().hex}"
-
-
-def find() -> Call | None:
-    """The same; None outside of one."""
-    return _current.get(None)
 
 
 def _trace_of(metadata: dict[str, str | bytes]) -> dict[str, str]:
@@ -130,13 +125,13 @@ def _trace_of(metadata: dict[str, str | bytes]) -> dict[str, str]:
 
 def trace() -> Mapping[str, str]:
     """The headers by which an upstream learns of the trace that the call belongs to, if it belongs to one."""
-    call = find()
+    call = current()
     return call.trace if call else {}
 
 
 def attempt(*, model: str, upstream: str) -> None:
     """Notes down where the call is tried now; one that fails everywhere is never announced."""
-    if call := find():
+    if call := current():
         call.attempts += 1
         call.facts |= {"model": model, "upstream": upstream}
 
@@ -148,7 +143,7 @@ def serve(tenant: str) -> None:
 
 def tenant() -> str:
     """Whom the call is for, in that sense; empty for a caller's own credential, and outside of a call."""
-    call = find()
+    call = current()
     return call.tenant if call else ""
 
 

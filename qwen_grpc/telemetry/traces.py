@@ -95,7 +95,7 @@ class Traces:
 
     def attempt(self, attempt: Attempt) -> Callable[[], None]:
         """Begins the span of an attempt; what it returns ends it. Until then upstreams are told of this span."""
-        call = calls.find()
+        call = calls.current()
         outer = call.trace if call else {}
         operation = USES[Use(attempt.use)]
         span = self._tracer.start_span(
