@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("qwen_grpc", "rest_shim")
 ALL_CODE = (*PRODUCT, "scripts", "benchmarks", "examples", "tests")
 GENERATED = ("qwen_grpc/v1", "qwen_grpc/typed")
-# It imitates the site and must know nothing of ours, so it says the site's words again.
-IMITATION = "qwen_grpc/simulator"
+# They imitate others and must know nothing of ours, so they say the others' words again.
+IMITATION = ("qwen_grpc/simulator", "qwen_grpc/conform")
 # Hidden folders are the environments' and the tools', but for these.
 HIDDEN_AND_OURS = (".ci", ".github")
 NOT_OURS = ("node_modules", "__pycache__", "build", "dist", "out")
