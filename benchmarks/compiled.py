@@ -1,5 +1,7 @@
-"""The programs in C that ask and answer, built when their sources have changed."""
+"""The programs in C that ask and answer, built anew when a source has changed."""
 
+import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,10 +18,14 @@ def compiler() -> str | None:
 
 def program(name: str) -> Path:
     """The program of `c/NAME.c`. Raises `RuntimeError` where there is no compiler."""
-    cc, built = compiler(), BUILD / name
+    cc = compiler()
     if cc is None:
         raise RuntimeError("the benchmark needs a C compiler called cc, and there is none: install one (Debian: gcc)")
-    if not built.exists() or built.stat().st_mtime < max(file.stat().st_mtime for file in SOURCES.iterdir()):
+    told = b"".join(file.read_bytes() for file in sorted(SOURCES.iterdir()))
+    built = BUILD / f"{name}-{hashlib.sha256(told).hexdigest()[:12]}"
+    if not built.exists():
         BUILD.mkdir(exist_ok=True)
-        subprocess.run((cc, *FLAGS, str(SOURCES / f"{name}.c"), "-o", str(built)), check=True)
+        making = built.with_suffix(f".{os.getpid()}")
+        subprocess.run((cc, *FLAGS, str(SOURCES / f"{name}.c"), "-o", str(making)), check=True)
+        making.rename(built)
     return built

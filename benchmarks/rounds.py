@@ -12,6 +12,7 @@ Round = Mapping[str, Any]
 Rounds = Mapping[str, Mapping[str, Sequence[Round]]]
 REST_S = 2.0
 LATE_S = 4.0
+KEPT = ("answers", "complete", "lost", "doubled", "out_of_order", "errors", "first_error")
 
 
 def measure(plan: Mapping[str, Sequence[Load]], rounds: int) -> tuple[Rounds, dict[str, str]]:
@@ -82,7 +83,7 @@ def open_streams(name: str, load: Load = OPEN_1000) -> Round:
         "kib_per_stream": round((held - idle) / 1024 / max(1, streams), 1),
         "streams": streams,
         "wanted": load.clients,
-        **{key: seen[key] for key in ("answers", "complete", "lost", "doubled", "out_of_order", "errors", "first_error")},
+        **{name: seen[name] for name in KEPT},
     }
 
 
