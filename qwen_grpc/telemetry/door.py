@@ -11,6 +11,8 @@ from prometheus_client.exposition import choose_encoder
 LOOPBACK = "127.0.0.1"
 PATH = "/metrics"
 SILENCE_S = 5.0
+# How often the thread looks whether it shall end.
+LOOK_S = 0.2
 
 
 class MetricsDoor:
@@ -23,11 +25,11 @@ class MetricsDoor:
     def __init__(self, registry: CollectorRegistry, port: int) -> None:
         self._server = _Server((LOOPBACK, port), _handler(registry))
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(LOOK_S,), name="metrics", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Closes the port. Blocks for up to half a second."""
+        """Closes the port. Blocks for as long as the thread may not look."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

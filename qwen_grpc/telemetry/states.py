@@ -46,7 +46,7 @@ class States(Collector):
     def collect(self) -> Iterable[Metric]:
         """What is true now. While the loop is blocked only that is told."""
         families = {one.name: _family(one) for one in d.STATES}
-        for definition, labels, value in [(d.BLOCKED, (), self._lag.blocked()), *self._seen()]:
+        for definition, labels, value in [*self._seen(), (d.BLOCKED, (), self._lag.blocked())]:
             families[definition.name].add_metric(labels, value)
         return [family for family in families.values() if family.samples]
 
