@@ -35,6 +35,8 @@ class QwenError(Exception):
 
     code: ClassVar[StatusCode] = StatusCode.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
+    # Whether the same request may go well a little later.
+    again: ClassVar[bool] = False
 
     def __init__(self, message: str, *, retry_after: float | None = None, field: str = "", **facts: str) -> None:
         super().__init__(message)
@@ -42,6 +44,16 @@ class QwenError(Exception):
         self.retry_after = retry_after
         self.field = field
         self.facts = facts
+
+    @property
+    def worth_retrying(self) -> bool:
+        """Whether the caller should send the same request once more.
+
+        Not when something was made already, and not when the gateway itself
+        has tried as often as it may and nobody said when that would end.
+        """
+        spent = "exhausted" in self.facts and self.retry_after is None
+        return self.again and "partial" not in self.facts and not spent
 
 
 # -- the caller ---------------------------------------------------------------------------------------------------
@@ -161,13 +173,13 @@ class QuotaExhausted(QwenError):
 class RateLimited(QwenError):
     """The upstream asked this account to slow down."""
 
-    code, reason = StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED"
+    code, reason, again = StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", True
 
 
 class TokenQuota(QwenError):
     """The upstream limits the account's tokens per minute."""
 
-    code, reason = StatusCode.RESOURCE_EXHAUSTED, "TOKEN_QUOTA"
+    code, reason, again = StatusCode.RESOURCE_EXHAUSTED, "TOKEN_QUOTA", True
 
 
 class Billing(QwenError):
@@ -179,7 +191,7 @@ class Billing(QwenError):
 class ChatBusy(QwenError):
     """An answer is still being made in the same stored chat."""
 
-    code, reason = StatusCode.ABORTED, "CHAT_BUSY"
+    code, reason, again = StatusCode.ABORTED, "CHAT_BUSY", True
 
 
 # -- the upstream -------------------------------------------------------------------------------------------------
@@ -188,7 +200,7 @@ class ChatBusy(QwenError):
 class UpstreamConnect(QwenError):
     """The upstream cannot be reached."""
 
-    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_CONNECT"
+    code, reason, again = StatusCode.UNAVAILABLE, "UPSTREAM_CONNECT", True
 
 
 class UpstreamTls(QwenError):
@@ -200,7 +212,7 @@ class UpstreamTls(QwenError):
 class UpstreamError(QwenError):
     """The upstream says that it failed."""
 
-    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_ERROR"
+    code, reason, again = StatusCode.UNAVAILABLE, "UPSTREAM_ERROR", True
 
 
 class UpstreamCrashed(UpstreamError):
@@ -212,7 +224,7 @@ class UpstreamCrashed(UpstreamError):
 class UpstreamUnavailable(QwenError):
     """The upstream answered 502, 503 or 504."""
 
-    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_UNAVAILABLE"
+    code, reason, again = StatusCode.UNAVAILABLE, "UPSTREAM_UNAVAILABLE", True
 
 
 class UpstreamRedirect(QwenError):
@@ -224,13 +236,13 @@ class UpstreamRedirect(QwenError):
 class UpstreamHeadersTimeout(QwenError):
     """The upstream took the request and sent no response headers in time."""
 
-    code, reason = StatusCode.DEADLINE_EXCEEDED, "UPSTREAM_HEADERS_TIMEOUT"
+    code, reason, again = StatusCode.DEADLINE_EXCEEDED, "UPSTREAM_HEADERS_TIMEOUT", True
 
 
 class UpstreamTtfbTimeout(QwenError):
     """The upstream sent headers and then no first event in time."""
 
-    code, reason = StatusCode.DEADLINE_EXCEEDED, "UPSTREAM_TTFB_TIMEOUT"
+    code, reason, again = StatusCode.DEADLINE_EXCEEDED, "UPSTREAM_TTFB_TIMEOUT", True
 
 
 class UpstreamIdleTimeout(QwenError):
@@ -248,13 +260,13 @@ class UpstreamTruncated(QwenError):
 class UpstreamProtocol(QwenError):
     """The upstream sent something that its protocol does not have."""
 
-    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_PROTOCOL"
+    code, reason, again = StatusCode.UNAVAILABLE, "UPSTREAM_PROTOCOL", True
 
 
 class UpstreamEmpty(QwenError):
     """The upstream answered with nothing."""
 
-    code, reason = StatusCode.UNAVAILABLE, "UPSTREAM_EMPTY"
+    code, reason, again = StatusCode.UNAVAILABLE, "UPSTREAM_EMPTY", True
 
 
 class SchemaMismatch(QwenError):
@@ -279,37 +291,37 @@ class UpstreamCredentialInvalid(QwenError):
 class NoCredential(QwenError):
     """All credentials that could serve this are left alone for a while."""
 
-    code, reason = StatusCode.RESOURCE_EXHAUSTED, "NO_CREDENTIAL"
+    code, reason, again = StatusCode.RESOURCE_EXHAUSTED, "NO_CREDENTIAL", True
 
 
 class TenantLimit(QwenError):
     """The caller's own limit at the gateway was reached."""
 
-    code, reason = StatusCode.RESOURCE_EXHAUSTED, "TENANT_LIMIT"
+    code, reason, again = StatusCode.RESOURCE_EXHAUSTED, "TENANT_LIMIT", True
 
 
 class CircuitOpen(QwenError):
     """The upstream failed too often just now."""
 
-    code, reason = StatusCode.UNAVAILABLE, "CIRCUIT_OPEN"
+    code, reason, again = StatusCode.UNAVAILABLE, "CIRCUIT_OPEN", True
 
 
 class Overloaded(QwenError):
     """The gateway's own limit on parallel work was reached."""
 
-    code, reason = StatusCode.UNAVAILABLE, "OVERLOADED"
+    code, reason, again = StatusCode.UNAVAILABLE, "OVERLOADED", True
 
 
 class ShuttingDown(QwenError):
     """The gateway is draining."""
 
-    code, reason = StatusCode.UNAVAILABLE, "SHUTTING_DOWN"
+    code, reason, again = StatusCode.UNAVAILABLE, "SHUTTING_DOWN", True
 
 
 class StateStoreUnavailable(QwenError):
     """The ledger of jobs, files and responses cannot be read or written."""
 
-    code, reason = StatusCode.UNAVAILABLE, "STATE_STORE_UNAVAILABLE"
+    code, reason, again = StatusCode.UNAVAILABLE, "STATE_STORE_UNAVAILABLE", True
 
 
 class Internal(QwenError):

@@ -146,14 +146,15 @@ def http_error(error: grpc.aio.AioRpcError) -> HttpError:
     for detail in _details(error):
         match detail:
             case ErrorInfo():
-                row = REASONS.get(detail.reason, row)
-                facts = detail.metadata
-                row = replace(row, retry=row.retry and "partial" not in facts)
+                row, facts = REASONS.get(detail.reason, row), detail.metadata
             case RetryInfo():
                 retry_after = detail.retry_delay.ToMilliseconds() / 1000
             case BadRequest() if detail.field_violations:
                 field = detail.field_violations[0].field
                 param = _FORM_NAMES.get(field, field)
+    # What was made in part would be made twice; and the gateway may have tried as often as it should.
+    in_vain = "partial" in facts or ("exhausted" in facts and retry_after is None)
+    row = replace(row, retry=row.retry and not in_vain)
     found = HttpError(row, error.details() or row.code, param=param, retry_after=retry_after)
     found.attempts, found.answer = facts.get("attempts", ""), facts.get("answer")
     return found

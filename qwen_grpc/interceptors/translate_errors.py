@@ -12,10 +12,12 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from qwen_grpc.calls import REQUEST_ID, Call
-from qwen_grpc.errors import DOMAIN, Internal, QuotaExhausted, QwenError
+from qwen_grpc.errors import DOMAIN, Internal, QuotaExhausted, QwenError, TenantLimit
 
 # Status texts travel as headers, percent-encoded; clients limit those to 8 KB.
 MAX_TEXT_BYTES = 1024
+# Milliseconds until a retry, or a negative number for none: understood by gRPC's own clients.
+PUSHBACK = "grpc-retry-pushback-ms"
 log = structlog.get_logger()
 
 
@@ -36,8 +38,15 @@ async def translate_errors(call: Call) -> AsyncIterator[None]:
 async def _abort(call: Call, error: QwenError) -> None:
     call.code, call.reason = error.code, error.reason
     status = rpc_status.to_status(status_of(error, call.request_id))
-    trailers = ((REQUEST_ID, call.request_id), *status.trailing_metadata)
+    trailers = ((REQUEST_ID, call.request_id), *_pushback(error), *status.trailing_metadata)
     await call.context.abort(error.code, status.details, trailers)
+
+
+def _pushback(error: QwenError) -> tuple[tuple[str, str], ...]:
+    """What keeps a client of gRPC that retries by itself from doing so in vain, or too soon."""
+    if not error.worth_retrying:
+        return ((PUSHBACK, "-1"),)
+    return () if error.retry_after is None else ((PUSHBACK, str(round(error.retry_after * 1000))),)
 
 
 def status_of(error: QwenError, request_id: str) -> Status:
@@ -53,7 +62,7 @@ def status_of(error: QwenError, request_id: str) -> Status:
     if error.field:
         violation = BadRequest.FieldViolation(field=error.field, description=clipped(error.message))
         details.append(BadRequest(field_violations=[violation]))
-    if isinstance(error, QuotaExhausted):
+    if isinstance(error, QuotaExhausted | TenantLimit):
         details.append(QuotaFailure(violations=[QuotaFailure.Violation(description=clipped(error.message))]))
     return Status(code=error.code.value[0], message=clipped(error.message), details=[_packed(part) for part in details])
 

@@ -8,11 +8,14 @@ from math import inf
 
 from qwen_grpc.errors import QwenError
 from qwen_grpc.routing.lanes import Need
+from qwen_grpc.routing.limits import Window
 from qwen_grpc.routing.reactions import HOST_FAULTS, MAX_COOLING_S, Condition, Reaction, reaction_to
 
 Now = Callable[[], float]
 JITTER = 0.2
+# A server is left alone after so many faults in a row, or when of so many calls within the window half met one.
 BREAKER_FAULTS = 5
+BREAKER_CALLS, BREAKER_SHARE, BREAKER_WINDOW_S = 20, 0.5, 30.0
 BREAKER_S, MAX_BREAKER_S = 30.0, 300.0
 
 
@@ -56,14 +59,16 @@ class Health:
         barred = [trouble for trouble in self._about(need) if trouble.bars(now)]
         return max((max(trouble.until, now) for trouble in barred), default=0.0)
 
-    def begin(self, need: Need) -> None:
-        """A call goes this way; of troubles whose time is over, it is the one that tries."""
+    def begin(self, need: Need) -> tuple[Trouble, ...]:
+        """A call goes this way. The troubles whose time is over: it is the one that tries, and hands them to `end`."""
         self.in_flight += 1
         self.calls += 1
-        for trouble in self._about(need):
+        tried = tuple(self._about(need))
+        for trouble in tried:
             trouble.probing = True
+        return tried
 
-    def end(self, need: Need, error: QwenError | None, *, told: bool) -> None:
+    def end(self, need: Need, error: QwenError | None, tried: tuple[Trouble, ...] = (), *, told: bool) -> None:
         """The call is over. `told` is whether it says anything about the credential: one that was left does not."""
         self.in_flight -= 1
         reaction = reaction_to(error) if error else None
@@ -71,7 +76,7 @@ class Health:
             self._trouble(need, error, reaction)
         elif told and error is None:
             self._recovered(need)
-        for trouble in self._about(need):
+        for trouble in tried:
             trouble.probing = False
 
     def _trouble(self, need: Need, error: QwenError, reaction: Reaction) -> None:
@@ -96,19 +101,28 @@ def _covers(about: Need, need: Need) -> bool:
 
 
 class Breaker:
-    """A server. After some faults in a row it is left alone for a while, then one call tries."""
+    """A server. After faults in a row, or when half of many calls met one, it is left alone; then one call tries.
+
+    Each time in a row that it is left alone lasts longer. Calls that had begun
+    before say nothing new, however they end.
+    """
 
     def __init__(self, now: Now = time.monotonic) -> None:
         self._now = now
-        self._faults = 0
         self._times = 0
+        self._close()
+
+    def _close(self) -> None:
         self._until = 0.0
         self._probing = False
+        self._in_a_row = 0
+        self._ended = Window(BREAKER_WINDOW_S, self._now)
+        self._failed = Window(BREAKER_WINDOW_S, self._now)
 
     @property
     def state(self) -> str:
         """`closed` while calls go there, `open` while it is left alone, `half-open` when one may try."""
-        if self._faults < BREAKER_FAULTS:
+        if not self._until:
             return "closed"
         return "open" if self._now() < self._until else "half-open"
 
@@ -117,20 +131,43 @@ class Breaker:
         now = self._now()
         return max(self._until, now) if now < self._until or self._probing else 0.0
 
-    def begin(self) -> None:
-        """A call goes there; if the server was left alone, it is the one that tries."""
-        self._probing = self._faults >= BREAKER_FAULTS
+    def begin(self) -> bool:
+        """A call goes there. Whether it is the one that tries a server that was left alone."""
+        self._probing = bool(self._until)
+        return self._probing
 
-    def end(self, error: QwenError | None, *, told: bool) -> None:
+    def end(self, error: QwenError | None, *, told: bool, probe: bool = False) -> None:
         """The call is over; anything but a fault of the server says that it is there."""
-        self._probing = False
-        if isinstance(error, HOST_FAULTS):
-            self._faults += 1
-            if self._faults >= BREAKER_FAULTS:
-                self._times += 1
-                self._until = self._now() + jittered(min(BREAKER_S * self._times, MAX_BREAKER_S))
-        elif told:
-            self._faults = self._times = 0
+        faulty = isinstance(error, HOST_FAULTS)
+        if probe:
+            self._probing = False
+        elif self._until:
+            return
+        if faulty and (probe or self._too_often()):
+            self._open()
+        elif told and not faulty:
+            self._well(probe=probe)
+
+    def _too_often(self) -> bool:
+        """Counts a fault; whether there were so many that it was not one call's bad luck."""
+        self._in_a_row += 1
+        self._ended.add()
+        self._failed.add()
+        calls = self._ended.count()
+        return self._in_a_row >= BREAKER_FAULTS or (
+            calls >= BREAKER_CALLS and self._failed.count() >= BREAKER_SHARE * calls
+        )
+
+    def _well(self, *, probe: bool) -> None:
+        if probe:
+            self._times = 0
+            self._close()
+        self._in_a_row = 0
+        self._ended.add()
+
+    def _open(self) -> None:
+        self._times += 1
+        self._until = self._now() + jittered(min(BREAKER_S * self._times, MAX_BREAKER_S))
 
 
 def seconds_until(moment: float, now: Now = time.monotonic) -> float | None:

@@ -1,6 +1,6 @@
 """A call on its way: which lane it takes, what a failure does to it, and where it goes on."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import inf
@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from qwen_grpc import calls
+from qwen_grpc.answering import Messages
 from qwen_grpc.errors import (
     Billing,
     CircuitOpen,
@@ -18,11 +19,13 @@ from qwen_grpc.errors import (
     QwenError,
     UpstreamCredentialInvalid,
 )
+from qwen_grpc.pressure import soon
 from qwen_grpc.routing.affinity import Affinity
 from qwen_grpc.routing.attempts import Attempt, WatchAttempt
 from qwen_grpc.routing.candidates import Candidate
 from qwen_grpc.routing.health import seconds_until
 from qwen_grpc.routing.lanes import Lane, Need, Stop, Use
+from qwen_grpc.routing.limits import RetryBudget
 from qwen_grpc.routing.reactions import Onward, onward_from
 from qwen_grpc.routing.snapshot import Entry, GatewayKey
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
@@ -31,7 +34,6 @@ MAX_ATTEMPTS = 3
 # What a caller has to know of the own credential, however well others could serve the call.
 OWN_MATTERS = (CredentialExpired, Billing)
 T = TypeVar("T")
-Messages = AsyncGenerator[StreamChatResponse, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Journey:
         self._left: set[str] = set()
         self._trail: list[str] = []
         self._error: QwenError | None = None
+        self._budget: RetryBudget | None = None
         self._hindrances: list[QwenError] = []
 
     @property
@@ -90,21 +93,22 @@ class Journey:
     async def run(self, work: Callable[[Stop], Awaitable[T]]) -> tuple[Stop, T]:
         """Where some work was done, and its result. A failure of it that says `partial` is final."""
         while True:
-            with await self.next() as passage, self._counted():
+            with await self.next() as passage, self.counted():
                 return passage.stop, await work(passage.stop)
 
     @asynccontextmanager
     async def begun(self, begin: Callable[[Stop], Awaitable[Messages]]) -> AsyncIterator[Begun]:
         """An answer from its first message on. From then on a failure ends it."""
         while True:
-            with await self.next() as passage, self._counted():
+            with await self.next() as passage, self.counted():
                 async with aclosing(await begin(passage.stop)) as messages:
                     first = await anext(messages)
                     passage.committed = True
                     yield Begun(passage.stop, first, messages)
                 return
 
-    def _counted(self) -> AbstractContextManager[None]:
+    def counted(self) -> AbstractContextManager[None]:
+        """Counts the call for the caller's key, while inside."""
         return self._key.allowance.call() if self._key else nullcontext()
 
     # -- choosing -------------------------------------------------------------------------------------------------
@@ -116,11 +120,18 @@ class Journey:
         while True:
             for candidate in self._known:
                 if passage := self._chosen(candidate):
+                    self._spend()
                     return passage
             further = await anext(self._candidates, None)
             if further is None:
                 raise self._error or self._hindered()
             self._known.append(further)
+
+    def _spend(self) -> None:
+        """Takes a second attempt out of the budget of the upstream that failed. Raises the failure if none is left."""
+        if self._budget is not None and self._error is not None and not self._budget.spend():
+            self._error.facts["exhausted"] = "true"
+            raise self._error
 
     def _chosen(self, candidate: Candidate) -> "Passage | None":
         entry = candidate.access.entry
@@ -137,14 +148,13 @@ class Journey:
     def _takes_more(self, entry: Entry) -> bool:
         wait = entry.allowance.wait()
         if wait is not None:
-            self._hinder(Overloaded(f"{entry.name} has as many calls as it may have", retry_after=max(1.0, wait)))
+            self._hinder(Overloaded(f"{entry.name} has as many calls as it may have", retry_after=max(soon(), wait)))
         return wait is None
 
     def _pooled(self, entry: Entry, lanes: list[Lane], need: Need) -> Lane | None:
         """The lane that served the conversation before; else the least busy one that is open."""
         if opens := entry.breaker.open_at():
-            text = f"{entry.name} failed too often just now and is left alone"
-            self._hinder(CircuitOpen(text, retry_after=_wait(opens)))
+            self._hinder(left_alone(entry.name, opens))
             return None
         free = [lane for lane in lanes if self._is_open(entry, lane, need)]
         before = self.affinity.label(self.wish.thread) if self.wish.thread and len(lanes) > 1 else ""
@@ -161,7 +171,7 @@ class Journey:
             text = f"every credential that could serve this is left alone for a while ({lane.label} among them)"
             self._hinder(NoCredential(text, retry_after=_wait(opens)))
         elif entry.busy(lane):
-            self._hinder(Overloaded(f"{lane.label} has as many calls as it may have", retry_after=1.0))
+            self._hinder(Overloaded(f"{lane.label} has as many calls as it may have", retry_after=soon()))
             return False
         return not opens
 
@@ -188,7 +198,11 @@ class Journey:
             return False
         if onward is Onward.OTHER_UPSTREAM:
             self._left.add(passage.entry.name)
-        return len(self._trail) < MAX_ATTEMPTS and passage.entry.budget.spend()
+        self._budget = passage.entry.budget
+        if len(self._trail) >= MAX_ATTEMPTS:
+            self._error.facts["exhausted"] = "true"
+            return False
+        return True
 
     @property
     def error(self) -> QwenError | None:
@@ -221,17 +235,24 @@ class Passage:
 
     @contextmanager
     def for_good(self) -> Iterator[None]:
-        """The lane for what is never moved to another one: every failure is raised."""
+        """The lane for what is never moved to another one: every failure is raised.
+
+        It was chosen a while ago, so it is looked at once more: a server that
+        is left alone is tried by one call and not by all that were waiting.
+        """
+        if self._health is not None and (opens := self.entry.breaker.open_at()):
+            raise left_alone(self.entry.name, opens)
         self.committed = True
-        with self:
+        with self, self.journey.counted():
             yield
 
     def __enter__(self) -> Self:
         self._call.__enter__()
-        self.entry.budget.called()
+        if not self.journey.trail:
+            self.entry.budget.called()
         if self._health is not None:
-            self._health.begin(self._need)
-            self.entry.breaker.begin()
+            self._tried = self._health.begin(self._need)
+            self._probe = self.entry.breaker.begin()
         calls.attempt(model=self._attempt.model, upstream=self._attempt.upstream)
         self._ends = [watch(self._attempt) for watch in self.journey.watches]
         return self
@@ -245,8 +266,8 @@ class Passage:
         # A caller that left, or a bug of ours, says nothing about the upstream.
         told = error is None or failure is not None
         if self._health is not None:
-            self._health.end(self._need, failure, told=told)
-            self.entry.breaker.end(failure, told=told)
+            self._health.end(self._need, failure, self._tried, told=told)
+            self.entry.breaker.end(failure, told=told, probe=self._probe)
         if failure is None:
             self._remember(told=told)
             return False
@@ -265,6 +286,11 @@ class Passage:
 def _load(entry: Entry, lane: Lane) -> tuple[int, int]:
     health = entry.health_of(lane)
     return (health.in_flight, health.calls) if health else (0, 0)
+
+
+def left_alone(name: str, opens: float) -> CircuitOpen:
+    """What is told of a server that failed too often, with the time until it is tried again."""
+    return CircuitOpen(f"{name} failed too often just now and is left alone", retry_after=_wait(opens))
 
 
 def _wait(opens: float) -> float:

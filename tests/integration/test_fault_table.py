@@ -174,10 +174,15 @@ def test_every_grpc_code_has_an_http_form() -> None:
     assert len(CODES) == 17
 
 
-def test_every_error_of_ours_has_a_reason_of_the_contract() -> None:
+def kinds_of_errors() -> list[type[errors.QwenError]]:
     kinds = [errors.QwenError]
     for kind in kinds:
         kinds += kind.__subclasses__()
+    return kinds
+
+
+def test_every_error_of_ours_has_a_reason_of_the_contract() -> None:
+    kinds = kinds_of_errors()
     assert {kind.reason for kind in kinds} <= reasons_of_the_contract()
     assert len(kinds) > 25
 
@@ -189,3 +194,4 @@ def test_what_an_error_says_of_retrying_is_the_same_in_table_and_contract() -> N
         "STATE_STORE_UNAVAILABLE", "UPSTREAM_HEADERS_TIMEOUT", "UPSTREAM_TTFB_TIMEOUT", "UPSTREAM_PROTOCOL",
     }  # fmt: skip
     assert {reason for reason, row in REASONS.items() if row.retry} == worthwhile
+    assert {kind.reason for kind in kinds_of_errors() if kind.again} == worthwhile

@@ -133,6 +133,25 @@ def test_texts_are_cut_between_characters(text: str, shown: str) -> None:
     assert clipped(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("error", "pushback"),
+    [
+        (Overloaded("m", retry_after=1.5), "1500"),
+        (UpstreamEmpty("m"), None),
+        (UpstreamEmpty("m", partial="true"), "-1"),
+        (UpstreamEmpty("m", exhausted="true"), "-1"),
+        (UpstreamEmpty("m", exhausted="true", retry_after=2), "2000"),
+        (QuotaExhausted("m", retry_after=36_000), "-1"),
+        (InvalidParameter("m"), "-1"),
+    ],
+)
+def test_a_client_that_retries_by_itself_is_told_whether_and_when(error: QwenError, pushback: str | None) -> None:
+    one = call()
+    with pytest.raises(grpc.aio.AbortError):
+        run(inside(translate_errors, one, error))
+    assert dict(one.context.aborted[2]).get("grpc-retry-pushback-ms") == pushback
+
+
 def test_an_error_of_ours_ends_the_call_with_its_status() -> None:
     one = call()
     error = RateLimited("slow down", retry_after=1)
@@ -142,7 +161,7 @@ def test_an_error_of_ours_ends_the_call_with_its_status() -> None:
     assert one.context.aborted == (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "slow down",
-        (("x-request-id", "r1"), ("grpc-status-details-bin", details)),
+        (("x-request-id", "r1"), ("grpc-retry-pushback-ms", "1000"), ("grpc-status-details-bin", details)),
     )
     assert (one.code, one.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
 

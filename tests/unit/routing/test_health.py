@@ -137,47 +137,111 @@ def test_calls_are_counted() -> None:
 def opened(clock: Clock) -> Breaker:
     breaker = Breaker(clock)
     for _ in range(BREAKER_FAULTS):
-        breaker.begin()
-        breaker.end(UpstreamCrashed("x"), told=True)
+        end(breaker, UpstreamCrashed("x"))
     return breaker
+
+
+def end(breaker: Breaker, error: QwenError | None, *, told: bool = True) -> None:
+    """One call that ends so."""
+    breaker.end(error, told=told, probe=breaker.begin())
 
 
 def test_some_faults_in_a_row_leave_a_server_alone_and_then_one_call_tries() -> None:
     clock = Clock()
     breaker = opened(clock)
+    assert breaker.state == "open"
     assert 30 * (1 - JITTER) <= breaker.open_at() - clock() <= 30 * (1 + JITTER)
 
     clock.time = breaker.open_at()
-    assert breaker.open_at() == 0.0
-    breaker.begin()
+    assert (breaker.open_at(), breaker.state) == (0.0, "half-open")
+    probe = breaker.begin()
     assert breaker.open_at() > 0.0
-    breaker.end(None, told=True)
-    assert breaker.open_at() == 0.0
+    breaker.end(None, told=True, probe=probe)
+    assert (breaker.open_at(), breaker.state) == (0.0, "closed")
 
 
 def test_a_probe_that_fails_leaves_the_server_alone_for_longer_up_to_a_cap() -> None:
     clock = Clock()
     breaker = opened(clock)
-    for _ in range(20):
+    for times in range(2, 22):
         clock.time = breaker.open_at()
-        breaker.begin()
-        breaker.end(UpstreamConnect("x"), told=True)
-    assert 300 * (1 - JITTER) <= breaker.open_at() - clock() <= 300 * (1 + JITTER)
+        end(breaker, UpstreamConnect("x"))
+        seconds = min(30 * times, 300)
+        assert seconds * (1 - JITTER) <= breaker.open_at() - clock() <= seconds * (1 + JITTER)
+
+
+def test_calls_that_had_begun_before_a_server_was_left_alone_change_nothing() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    begun = [breaker.begin() for _ in range(50)]
+    for probe in begun[:40]:
+        breaker.end(UpstreamCrashed("x"), told=True, probe=probe)
+    opens = breaker.open_at()
+    assert opens - clock() <= 30 * (1 + JITTER)
+    breaker.end(None, told=True, probe=begun[40])
+    assert breaker.open_at() == opens
+
+    clock.time = opens
+    assert breaker.begin()
+    for probe in begun[41:]:
+        breaker.end(None, told=False, probe=probe)
+    assert breaker.open_at() > 0.0, "a second call would try while the first one does"
+
+
+def test_a_probe_that_its_caller_left_lets_the_next_call_try() -> None:
+    clock = Clock()
+    breaker = opened(clock)
+    clock.time = breaker.open_at()
+    end(breaker, None, told=False)
+    assert (breaker.open_at(), breaker.state) == (0.0, "half-open")
+    assert breaker.begin()
+
+
+def test_half_of_many_calls_within_the_window_leave_a_server_alone_too() -> None:
+    breaker = Breaker(Clock())
+    for _ in range(9):
+        end(breaker, None)
+        end(breaker, UpstreamCrashed("x"))
+    end(breaker, None)
+    assert breaker.open_at() == 0.0
+    end(breaker, UpstreamCrashed("x"))
+    assert breaker.open_at() > 0.0
+
+
+def test_fewer_failures_than_half_leave_a_server_in_use() -> None:
+    breaker = Breaker(Clock())
+    for _ in range(100):
+        end(breaker, UpstreamCrashed("x"))
+        end(breaker, None)
+        end(breaker, None)
+    assert breaker.open_at() == 0.0
+
+
+def test_failures_of_half_a_minute_ago_no_longer_count() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    for _ in range(100):
+        end(breaker, None)
+        end(breaker, UpstreamCrashed("x"))
+        clock.time += 4
+    assert breaker.open_at() == 0.0, "twenty calls were never within thirty seconds"
 
 
 def test_anything_but_a_fault_of_the_server_says_that_it_is_there() -> None:
     breaker = Breaker(Clock())
     for _ in range(3):
         for _ in range(BREAKER_FAULTS - 1):
-            breaker.end(UpstreamCrashed("x"), told=True)
-        breaker.end(InvalidParameter("x"), told=True)
+            end(breaker, UpstreamCrashed("x"))
+        end(breaker, InvalidParameter("x"))
+        for _ in range(2):
+            end(breaker, InvalidParameter("x"))
     assert breaker.open_at() == 0.0
 
 
 def test_a_caller_that_left_says_nothing_of_the_server() -> None:
     breaker = Breaker(Clock())
     for _ in range(BREAKER_FAULTS - 1):
-        breaker.end(UpstreamCrashed("x"), told=True)
-    breaker.end(None, told=False)
-    breaker.end(UpstreamCrashed("x"), told=True)
+        end(breaker, UpstreamCrashed("x"))
+    end(breaker, None, told=False)
+    end(breaker, UpstreamCrashed("x"))
     assert breaker.open_at() > 0.0

@@ -111,7 +111,7 @@ async def test_at_most_three_attempts_and_the_error_lists_them() -> None:
     with pytest.raises(RateLimited) as failure:
         await house.ask()
     trail = "first/1 RATE_LIMITED, first/2 RATE_LIMITED, first/3 RATE_LIMITED"
-    assert failure.value.facts == {"upstream": "first", "attempts": trail}
+    assert failure.value.facts == {"upstream": "first", "attempts": trail, "exhausted": "true"}
     assert failure.value.message == f"slow down; tried: {trail}"
     assert house.second.asked == []
 
@@ -219,7 +219,7 @@ async def test_a_full_upstream_is_passed_over_and_then_told() -> None:
         assert await house.ask() == ("second sk-4!", "")
         with pytest.raises(Overloaded) as failure:
             await house.ask(only="first/1")
-    assert failure.value.retry_after == 1.0
+    assert 1.0 <= (failure.value.retry_after or 0) <= 5.0
 
 
 @pytest.mark.asyncio
