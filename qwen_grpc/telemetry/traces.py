@@ -7,6 +7,7 @@ answer, a credential or a URL.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 SERVICE = "qwen-grpc"
 PATH = "/v1/traces"
 # How long the collector may take to accept the last spans.
-LAST_S = 3.0
+LAST_S = 2.0
 NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 USES = {Use.CHAT: "chat", Use.EMBEDDING: "embeddings", Use.IMAGE: "generate_content", Use.VIDEO: "generate_content"}
 
@@ -61,10 +62,13 @@ class Traces:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        # The environment's OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over the name that is given here.
-        resource = Resource({SERVICE_NAME: SERVICE}).merge(Resource.create())
+        resource = Resource.create()
+        if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
+            # Neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES names it.
+            resource = resource.merge(Resource({SERVICE_NAME: SERVICE}))
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint.rstrip("/") + PATH)))
+        self._exporter = OTLPSpanExporter(endpoint.rstrip("/") + PATH)
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer(SERVICE)
         self._context = TraceContextTextMapPropagator()
         self._kinds = trace.SpanKind
@@ -73,9 +77,12 @@ class Traces:
 
     async def close(self) -> None:
         """Sends what is not sent yet, for a few seconds at most."""
-        flush = partial(self._provider.force_flush, int(1000 * LAST_S))
-        await asyncio.to_thread(flush)
-        await asyncio.to_thread(self._provider.shutdown)
+        last = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+        last.start()
+        await asyncio.to_thread(last.join, LAST_S)
+        if last.is_alive():
+            # The collector does not answer. This ends the tries, and the last spans are lost.
+            await asyncio.to_thread(self._exporter.shutdown)
 
     def call(self, call: Call) -> Callable[[], None]:
         """Begins the span of a call; what it returns ends it."""
