@@ -160,19 +160,19 @@ def wait_passed_on(trial: Trial) -> Verdict:
     """429 with the time to wait, and no attempt before that time."""
     view, count = trial.view, len(trial.records)
     told = view.headers.get("retry-after", "")
-    wanted = trial.marker.seconds
-    good = view.status == 429 and count == 1 and wanted - 2 <= _seconds(told) <= wanted + 1
+    good = view.status == 429 and count == 1 and _same_wait(told, trial.marker.seconds)
     times = "" if count == 1 else f", {count} requests upstream"
     return judged(good, f"status {view.status}, Retry-After {quoted(told or 'missing')}{times}")
 
 
-def _seconds(retry_after: str) -> float:
-    if retry_after.replace(".", "", 1).isdecimal():
-        return float(retry_after)
+def _same_wait(told: str, seconds: float) -> bool:
+    """Whether a Retry-After means so many seconds. A date has whole seconds, and some may have passed."""
+    if told.replace(".", "", 1).isdecimal():
+        return seconds - 1.5 <= float(told) <= seconds + 0.5
     try:
-        return parsedate_to_datetime(retry_after).timestamp() - time.time()
+        return seconds - 3.0 <= parsedate_to_datetime(told).timestamp() - time.time() <= seconds + 0.5
     except ValueError:
-        return -1.0
+        return False
 
 
 def shaped(status: int) -> Judge:
