@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class Step(enum.Enum):
 
 
 # Bytes are sent as they are; an event holds the rest of the script until it is set.
-Script = Sequence[bytes | asyncio.Event | Step]
+Script = Iterable[bytes | asyncio.Event | Step]
 
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -71,8 +71,8 @@ class RawServer:
             writer.write(last_words)
             writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
 
-    async def listen(self, tls: ssl.SSLContext | None) -> asyncio.Server:
-        listener = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls, backlog=512)
+    async def listen(self, tls: ssl.SSLContext | None, port: int = 0) -> asyncio.Server:
+        listener = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=tls, backlog=512)
         self.url = f"{self._scheme}://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         return listener
 
@@ -97,10 +97,13 @@ class RawServer:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         request = await read_request(reader)
-        script = self._scripts[min(len(self.requests), len(self._scripts) - 1)]
+        script = self._script(request)
         self.requests.append(request)
         self._arrivals.put_nowait(request)
         return all([await self._play(step, reader, writer) for step in script])
+
+    def _script(self, request: bytes) -> Script:
+        return self._scripts[min(len(self.requests), len(self._scripts) - 1)]
 
     async def _play(
         self, step: bytes | asyncio.Event | Step, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -149,11 +152,12 @@ async def raw_server(*scripts: Script, tls: ssl.SSLContext | None = None) -> Asy
 
 
 @contextmanager
-def deaf_port() -> Iterator[int]:
+def deaf_port(port: int = 0) -> Iterator[int]:
     """A listening port whose queue is full, so that further connections get no answer."""
     with ExitStack() as sockets:
         listener = sockets.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen(0)
         for _ in range(4):
             waiting = sockets.enter_context(socket.socket())

@@ -35,6 +35,7 @@ class Doors:
     channel: grpc.aio.Channel
     http: httpx.AsyncClient
     grpc_port: int
+    server: Server | None = None
 
     @property
     def chat(self) -> Any:
@@ -57,7 +58,7 @@ async def open_doors(
                 grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
                 httpx.AsyncClient(base_url=f"http://127.0.0.1:{door.port}", timeout=20) as http,
             ):
-                yield Doors(channel, http, port)
+                yield Doors(channel, http, port, server)
         finally:
             await server.drain(settings.qwen_drain)
 

@@ -9,13 +9,12 @@ last text or the last fragment of a call.
 import re
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Struct
 
 from qwen_grpc.errors import UpstreamEmpty, UpstreamProtocol, UpstreamTruncated
-from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.openai_json.jsontext import JsonObject
 from qwen_grpc.upstreams.citations import annotations
 from qwen_grpc.upstreams.dashscope.complaints import is_complaint
@@ -24,8 +23,8 @@ from qwen_grpc.upstreams.dashscope.refusals import failed_finish, refused_event
 from qwen_grpc.upstreams.openai_wire.answer import FINISHES
 from qwen_grpc.upstreams.openai_wire.calls import Calls
 from qwen_grpc.upstreams.openai_wire.chunks import UNREADABLE, CallPart, told
+from qwen_grpc.upstreams.openai_wire.counts import usage_of
 from qwen_grpc.v1.chat_pb2 import ChatDelta, StreamChatResponse, StreamStart
-from qwen_grpc.v1.common_pb2 import Usage
 
 GOING_ON = ("", "null")
 _mark = re.compile(r"\[(?:ref_)?(\d{1,4})\]")
@@ -85,7 +84,7 @@ class Event(Struct, gc=False):
     """One SSE record that is no error."""
 
     output: Output = msgspec.field(default_factory=Output)
-    usage: JsonObject = {}
+    usage: Any = None
     request_id: str = ""
 
 
@@ -141,7 +140,8 @@ class NativeAnswer:
             raise UpstreamProtocol(f"{self._where} called a tool without naming it")
         if self._usage:
             counts = {_COUNTS.get(name, name): item for name, item in self._usage.items()}
-            message.usage.CopyFrom(RESPONSES.read(Usage, counts))
+            if usage := usage_of(counts):
+                message.usage.CopyFrom(usage)
 
     @property
     def _where(self) -> str:
@@ -150,7 +150,7 @@ class NativeAnswer:
     def _take(self, event: Event, message: StreamChatResponse) -> None:
         if event.request_id and not self.start.id:
             self.start = StreamStart(id=f"chatcmpl-{event.request_id}", created=int(time.time()))
-        self._usage = event.usage or self._usage
+        self._usage = event.usage if isinstance(event.usage, dict) and event.usage else self._usage
         self._pages |= {page.index: page for page in event.output.search_info.search_results if page.url}
         for choice in event.output.choices:
             self._step(choice, message)

@@ -12,6 +12,7 @@ from typing import Any
 from qwen_grpc.errors import (
     AccessDenied,
     Billing,
+    ChatBusy,
     ContentFiltered,
     ContextLength,
     CredentialExpired,
@@ -33,7 +34,7 @@ from qwen_grpc.errors import (
 from qwen_grpc.openai_json.jsontext import load
 from qwen_grpc.upstreams.dashscope.complaints import Complaint, complaint_in, complaint_of, is_complaint
 from qwen_grpc.upstreams.dashscope.origin import DASHSCOPE, place_of
-from qwen_grpc.upstreams.http import retry_after
+from qwen_grpc.upstreams.http import BUSY_S, retry_after
 from qwen_grpc.upstreams.messages import Head
 
 # How long limits of tokens per minute take to clear.
@@ -231,6 +232,10 @@ def _token_quota(said: Complaint) -> QwenError:
 # -- the service ------------------------------------------------------------------------------------------------------
 
 
+def _busy(said: Complaint) -> QwenError:
+    return ChatBusy(f"{said.where} is busy with the same thing", retry_after=said.wait_s or BUSY_S)
+
+
 def _crashed(said: Complaint) -> QwenError:
     return UpstreamCrashed(f"{said.where} reports an internal error")
 
@@ -307,7 +312,9 @@ _STATUSES: Mapping[int, Meaning] = {
     402: _billing,
     403: _denied,
     404: _not_found,
+    409: _busy,
     413: _too_large,
+    422: _invalid,
     429: _throttled,
     502: _unavailable,
     503: _unavailable,

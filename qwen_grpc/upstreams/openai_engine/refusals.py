@@ -15,6 +15,7 @@ from typing import Any
 
 from qwen_grpc.errors import (
     AccessDenied,
+    ChatBusy,
     ContextLength,
     CredentialExpired,
     InvalidParameter,
@@ -25,12 +26,13 @@ from qwen_grpc.errors import (
     TooLarge,
     Unsupported,
     UpstreamCrashed,
+    UpstreamEmpty,
     UpstreamError,
     UpstreamProtocol,
     UpstreamUnavailable,
 )
 from qwen_grpc.openai_json.jsontext import load
-from qwen_grpc.upstreams.http import refused_status, retry_after
+from qwen_grpc.upstreams.http import BUSY_S, refused_status, retry_after
 from qwen_grpc.upstreams.messages import Head
 
 LOADING_S = 5.0
@@ -93,6 +95,8 @@ def refused(place: str, response: Head, body: bytes) -> QwenError:
         return refused_status(place, response)
     if isinstance(value, dict) and ("error" in value or value.get("object") == "error"):
         return refused_event(place, value)
+    if not body.strip():
+        return UpstreamEmpty(f"{place} answered {response.request.path} with an empty body")
     return UpstreamProtocol(f"{place} answered {response.request.path} with something else than was asked for")
 
 
@@ -160,6 +164,10 @@ def _missing(place: str, said: Complaint) -> QwenError:
     return NotFound(f"{place} answered 404: it does not know what was asked for")
 
 
+def _busy_with_it(place: str, said: Complaint) -> QwenError:
+    return ChatBusy(f"{place} answered 409: it is busy with the same thing", retry_after=said.wait_s or BUSY_S)
+
+
 def _limited(place: str, said: Complaint) -> QwenError:
     return RateLimited(f"{place} answered 429: too many requests", retry_after=said.wait_s or _a_moment())
 
@@ -183,6 +191,7 @@ def _a_moment() -> float:
 _BY_STATUS: Mapping[int, Callable[[str, Complaint], QwenError]] = {
     400: _invalid,
     404: _missing,
+    409: _busy_with_it,
     422: _invalid,
     429: _limited,
     501: _not_there,

@@ -19,6 +19,7 @@ from qwen_grpc.upstreams.openai_wire.chunks import (
     told,
     usual,
 )
+from qwen_grpc.upstreams.openai_wire.counts import usage_of
 from qwen_grpc.v1 import chat_pb2 as pb
 from qwen_grpc.v1.common_pb2 import Usage
 
@@ -147,10 +148,10 @@ class Answer:
         chunk = chunk_of(value)
         if not self.start.id:
             self._open(chunk)
-        if chunk.usage:
-            self._usage = RESPONSES.read(Usage, chunk.usage)
+        if usage := usage_of(chunk.usage):
+            self._usage = usage
             if self._dialect.counted is not None:
-                self._dialect.counted(self._usage)
+                self._dialect.counted(usage)
         for choice, raw in zip(chunk.choices, value.get("choices", ()), strict=True):
             self._take_choice(choice, raw, message)
         if rest := rest_of(value, Chunk):
@@ -192,7 +193,9 @@ class Answer:
 
     def _finish(self, reason: str, delta: pb.ChatDelta) -> None:
         if reason in FINISHES:
-            delta.finish_reason = FINISHES[reason]
+            # Some servers end a choice once more with their last chunk; the first word stands.
+            if delta.index not in self._ended:
+                delta.finish_reason = FINISHES[reason]
             self._ended.add(delta.index)
         elif self._dialect.failed is not None:
             raise self._dialect.failed(reason, delta.content)

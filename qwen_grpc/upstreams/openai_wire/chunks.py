@@ -122,7 +122,7 @@ class Chunk(Struct, gc=False):
     model: str = ""
     system_fingerprint: str = ""
     service_tier: str = ""
-    usage: JsonObject = {}
+    usage: Any = None
 
 
 _text_chunk = msgspec.json.Decoder(TextChunk).decode
