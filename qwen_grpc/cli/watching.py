@@ -97,8 +97,8 @@ class Watch:
             loaded = await asyncio.to_thread(self._load)
             await self._swap(loaded)
         except (BadSettings, QwenError) as error:
-            self._complain(str(error))
             self._told(False)
+            self._complain(str(error))
             return
         self._complaint = ""
         self._told(True)
