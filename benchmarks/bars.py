@@ -59,9 +59,10 @@ def _latencies(results: Results) -> Iterator[Bar]:
 def _steps(results: Results) -> Bar:
     """One slow delta may be the machine's doing; what holds writes back does so in most answers."""
     answers, steps = (results.total(GATEWAY, STREAM_1, name) for name in ("answers", "early_steps"))
-    longest = results.figure(GATEWAY, STREAM_1, "early_ms", 2)
-    told = f"{steps} of {answers} answers, longest {longest.most:.3g} ms" if longest else "–"
-    return Bar("second SSE write after the first: steps above 5 ms", "0", told, steps == 0 if answers else None)
+    middle, longest = (results.figure(GATEWAY, STREAM_1, "early_ms", place) for place in (0, 2))
+    told = f"{steps} of {answers} answers; p50 {number(middle.median)} ms" if middle else "–"
+    remark = f"longest {number(longest.most)} ms" if longest and steps else ""
+    return Bar("second SSE write after the first: steps above 5 ms", "0", told, steps == 0 if answers else None, remark)
 
 
 def _order(results: Results) -> Bar:

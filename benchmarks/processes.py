@@ -25,16 +25,20 @@ KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a set of processes has used since it started: CPU in seconds (user and system), switches of context."""
+    """What a set of processes has used since it started: CPU in seconds (user and system), switches of context.
+
+    `sleeps` are the switches of which a thread was the cause itself, as it waited for something.
+    """
 
     cpu_s: float = 0.0
     switches: int = 0
+    sleeps: int = 0
 
     def __add__(self, other: Self) -> "Cost":
-        return Cost(self.cpu_s + other.cpu_s, self.switches + other.switches)
+        return Cost(self.cpu_s + other.cpu_s, self.switches + other.switches, self.sleeps + other.sleeps)
 
     def __sub__(self, other: Self) -> "Cost":
-        return Cost(self.cpu_s - other.cpu_s, self.switches - other.switches)
+        return Cost(self.cpu_s - other.cpu_s, self.switches - other.switches, self.sleeps - other.sleeps)
 
 
 def tree(pid: int) -> Iterator[int]:
@@ -51,7 +55,10 @@ def cost_of(pid: int) -> Cost:
     # The clock of another process's CPU time: `clock_getcpuclockid(3)`, which Python does not have. It counts
     # nanoseconds where `/proc/PID/stat` counts hundredths of a second.
     clock = (~pid << 3) | 2
-    return Cost(time.clock_gettime(clock), sum(_numbers(pid, r"ctxt_switches", "task/*/status")))
+    sleeps, pushed = (
+        sum(_numbers(pid, rf"^{name}_ctxt_switches", "task/*/status")) for name in ("voluntary", "nonvoluntary")
+    )
+    return Cost(time.clock_gettime(clock), sleeps + pushed, sleeps)
 
 
 def memory_of(pid: int) -> int:

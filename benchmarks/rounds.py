@@ -60,6 +60,7 @@ def one_round(system: System, upstream: Upstream, load: Load) -> Round:
         "cpu_us_per_delta": round(1e6 * cost.cpu_s / deltas, 2),
         "cpu_us_per_request": round(1e6 * cost.cpu_s / answers, 1),
         "switches_per_delta": round(cost.switches / deltas, 3),
+        "sleeps_per_delta": round(cost.sleeps / deltas, 3),
         "requests_per_s": round(seen["answers"] / load.seconds, 1) if load.seconds else None,
     }
 
