@@ -3,7 +3,7 @@
     QwenError
     ├── the caller     TokenMissing TokenMalformed InvalidParameter ModelNotFound NotFound Unsupported
     │                  ContextLength ContentFiltered TooLarge ClientDeadline IdempotencyKeyReused
-    │                  MediaUrlBlocked JobExpired JobUnknownOutcome
+    │                  IdempotencyKeyInUse LoopDetected MediaUrlBlocked JobExpired JobUnknownOutcome
     ├── the account    CredentialExpired AccessDenied UpstreamChallenge QuotaExhausted RateLimited TokenQuota
     │                  Billing ChatBusy
     ├── the upstream   UpstreamConnect UpstreamTls UpstreamError (UpstreamCrashed) UpstreamUnavailable
@@ -117,6 +117,18 @@ class IdempotencyKeyReused(QwenError):
     """The same idempotency key came with another request."""
 
     code, reason = StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"
+
+
+class IdempotencyKeyInUse(QwenError):
+    """The first request with the same idempotency key is still being served."""
+
+    code, reason, again = StatusCode.ABORTED, "IDEMPOTENCY_KEY_IN_USE", True
+
+
+class LoopDetected(QwenError):
+    """The gateway is its own upstream, or its upstream's."""
+
+    code, reason = StatusCode.FAILED_PRECONDITION, "LOOP_DETECTED"
 
 
 class MediaUrlBlocked(QwenError):

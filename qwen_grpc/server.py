@@ -21,7 +21,7 @@ from qwen_grpc.interceptors.limits import default_deadline
 from qwen_grpc.interceptors.observe import Observe
 from qwen_grpc.interceptors.shedding import Limit, Shedding
 from qwen_grpc.interceptors.translate_errors import translate_errors
-from qwen_grpc.ledger import Files, Jobs, Ledger, Responses
+from qwen_grpc.ledger import Files, Jobs, Ledger, Replies, Responses
 from qwen_grpc.memory import limit_bytes
 from qwen_grpc.pressure import Caps, Pressure
 from qwen_grpc.routing.fleet import Fleet
@@ -35,6 +35,7 @@ from qwen_grpc.services.images import ImagesService
 from qwen_grpc.services.jobs import Cadence
 from qwen_grpc.services.media import Media
 from qwen_grpc.services.models import ModelsService
+from qwen_grpc.services.once import Once
 from qwen_grpc.services.owners import Owners
 from qwen_grpc.services.responses import ResponsesService
 from qwen_grpc.services.tokens import TokensService
@@ -104,17 +105,18 @@ class Services:
         turns = Turns(router, media)
         cadence = Cadence(settings.qwen_video_poll, settings.qwen_video_poll * PICTURE_SHARE)
         self.jobs = Jobs(ledger)
-        self._videos = VideosService(router, owners, self.jobs, media, cadence)
-        self._responses = ResponsesService(router, turns, owners, Responses(ledger))
+        self._once = Once(owners, Replies(ledger))
+        self._videos = VideosService(router, self._once, self.jobs, media, cadence)
+        self._responses = ResponsesService(router, turns, self._once, Responses(ledger))
         self._health = health.HealthServicer()
         self._servicers: tuple[tuple[Callable[[Any, Any], None], Any], ...] = (
             (models_pb2_grpc.add_ModelsServiceServicer_to_server, ModelsService(router)),
             (chat_pb2_grpc.add_ChatServiceServicer_to_server, ChatService(router, turns)),
-            (images_pb2_grpc.add_ImagesServiceServicer_to_server, ImagesService(router, media)),
+            (images_pb2_grpc.add_ImagesServiceServicer_to_server, ImagesService(router, media, self._once)),
             (videos_pb2_grpc.add_VideosServiceServicer_to_server, self._videos),
-            (chats_pb2_grpc.add_ChatsServiceServicer_to_server, ChatsService(router)),
+            (chats_pb2_grpc.add_ChatsServiceServicer_to_server, ChatsService(router, self._once)),
             (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensService(router)),
-            (files_pb2_grpc.add_FilesServiceServicer_to_server, FilesService(router, owners, files)),
+            (files_pb2_grpc.add_FilesServiceServicer_to_server, FilesService(router, self._once, files)),
             (embeddings_pb2_grpc.add_EmbeddingsServiceServicer_to_server, EmbeddingsService(router)),
             (responses_pb2_grpc.add_ResponsesServiceServicer_to_server, self._responses),
             (health_pb2_grpc.add_HealthServicer_to_server, self._health),
@@ -136,6 +138,7 @@ class Services:
 
     async def close(self) -> None:
         """Ends background work."""
+        await self._once.close()
         await self._videos.close()
         await self._responses.close()
 

@@ -70,6 +70,7 @@ REASONS: dict[str, Row] = {
     "SHUTTING_DOWN": Row(503, _BUSY, "shutting_down", retry=True),
     "STATE_STORE_UNAVAILABLE": Row(503, _SERVER, "state_unavailable", retry=True),
     "IDEMPOTENCY_KEY_REUSED": Row(422, _REQUEST, "idempotency_key_reused"),
+    "IDEMPOTENCY_KEY_IN_USE": Row(409, "conflict_error", "idempotency_key_in_use", retry=True),
     "TOO_LARGE": Row(413, _REQUEST, "request_too_large"),
     "HEADERS_TOO_LARGE": Row(431, _REQUEST, "headers_too_large"),
     "JOB_EXPIRED": Row(410, _REQUEST, "job_expired"),

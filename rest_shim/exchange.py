@@ -23,11 +23,13 @@ REQUEST_ID = "x-request-id"
 # What the server tells of an answer: the model, the upstream, failed attempts, changes to the request.
 NOTICE = "x-qwen-notice"
 ANNOUNCED = ("x-qwen-model", "x-qwen-upstream", "x-qwen-attempts", NOTICE)
-CARRIED = ("authorization", "x-api-key", "traceparent", "tracestate")
+IDEMPOTENCY_KEY = "idempotency-key"
+CARRIED = ("authorization", "x-api-key", "traceparent", "tracestate", IDEMPOTENCY_KEY, "via")
 
 _request_id = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _milliseconds = re.compile(r"[1-9][0-9]{0,8}")
 _printable = re.compile(r"[\x20-\x7e]*")
+_key = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 @dataclass
@@ -54,7 +56,11 @@ class Exchange:
     @cached_property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes along with the RPC."""
-        carried = [(name, self.request.headers.get(name)) for name in CARRIED]
+        headers = self.request.headers
+        if not _key.fullmatch(headers.get(IDEMPOTENCY_KEY, "-")):
+            # Left away it would be as if the client had asked for no protection.
+            raise bad_request("Idempotency-Key", "expected 1 to 255 printable ASCII characters", "invalid_value")
+        carried = [(name, headers.get(name)) for name in CARRIED]
         kept = [(name, value) for name, value in carried if value and _printable.fullmatch(value)]
         return (*kept, (REQUEST_ID, self.request.ctx.request_id))
 

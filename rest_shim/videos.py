@@ -97,7 +97,6 @@ def read_order(body: Json) -> pb.CreateVideoRequest:
 
 async def _created(exchange: Exchange, body: Json) -> pb.Video:
     message = read_order(body)
-    message.request_id = exchange.request.headers.get("idempotency-key") or message.request_id
     created = await exchange.call(exchange.stubs.videos.CreateVideo, message)
     video: pb.Video = created.video
     return video

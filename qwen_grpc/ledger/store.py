@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from qwen_grpc.errors import StateStoreUnavailable
 
 T = TypeVar("T")
-VERSION = 3
+VERSION = 4
 
 # One statement list per schema version; a file is brought up from its own version.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -47,6 +47,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             expires_at REAL NOT NULL, alive_until REAL NOT NULL, PRIMARY KEY (owner, id)
         ) STRICT""",
         "CREATE INDEX responses_by_end ON responses (expires_at)",
+    ),
+    (
+        """CREATE TABLE replies (
+            owner TEXT NOT NULL, key_hash TEXT NOT NULL, request_hash TEXT NOT NULL, stage TEXT NOT NULL,
+            answer BLOB, model TEXT NOT NULL DEFAULT '', upstream TEXT NOT NULL DEFAULT '',
+            created_at REAL NOT NULL, expires_at REAL NOT NULL, alive_until REAL NOT NULL,
+            PRIMARY KEY (owner, key_hash)
+        ) STRICT""",
+        "CREATE INDEX replies_by_end ON replies (expires_at)",
     ),
 )
 

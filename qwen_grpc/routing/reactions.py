@@ -13,7 +13,10 @@ from typing import TypeVar
 from qwen_grpc.errors import (
     AccessDenied,
     Billing,
+    ClientDeadline,
     CredentialExpired,
+    Internal,
+    JobUnknownOutcome,
     ModelNotFound,
     QuotaExhausted,
     QwenError,
@@ -25,6 +28,7 @@ from qwen_grpc.errors import (
     UpstreamEmpty,
     UpstreamError,
     UpstreamHeadersTimeout,
+    UpstreamIdleTimeout,
     UpstreamProtocol,
     UpstreamRedirect,
     UpstreamTls,
@@ -126,6 +130,27 @@ UNSEEN: Mapping[type[QwenError], Onward] = {
     UpstreamTruncated: Onward.OTHER_UPSTREAM,
 }
 HARMLESS = (Use.CHAT, Use.EMBEDDING)
+
+
+# Neither a refusal nor a mistake of the caller's: what was asked for may have been done all the same.
+UNCLEAR = (
+    UpstreamError,
+    UpstreamHeadersTimeout,
+    UpstreamTtfbTimeout,
+    UpstreamIdleTimeout,
+    UpstreamTruncated,
+    UpstreamProtocol,
+    UpstreamEmpty,
+    UpstreamRedirect,
+    ClientDeadline,
+    Internal,
+    JobUnknownOutcome,
+)
+
+
+def may_have_acted(error: QwenError) -> bool:
+    """Whether the upstream may have done what was asked for, although the call failed."""
+    return "partial" in error.facts or isinstance(error, UNCLEAR)
 
 
 def reaction_to(error: QwenError) -> Reaction | None:

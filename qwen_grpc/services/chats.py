@@ -7,6 +7,7 @@ from qwen_grpc.errors import InvalidParameter, NotFound
 from qwen_grpc.routing.lanes import Lane
 from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
+from qwen_grpc.services.once import Done, Once
 from qwen_grpc.services.shelf import Mark, Shelf, read_token
 from qwen_grpc.v1.chats_pb2 import (
     DeleteChatRequest,
@@ -27,8 +28,9 @@ MAX_PAGE = 100
 class ChatsService(ChatsServiceServicer):
     """The chats stored under the caller's account, by the credential in the call and by no other."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, once: Once) -> None:
         self._router = router
+        self._once = once
 
     async def ListChats(self, request: ListChatsRequest, context: Context) -> ListChatsResponse:
         """The chats without their messages, page by page."""
@@ -51,21 +53,31 @@ class ChatsService(ChatsServiceServicer):
 
     async def DeleteChat(self, request: DeleteChatRequest, context: Context) -> DeleteChatResponse:
         """Deletes one chat."""
-        chat_id, lane = _named(request.chat_id), self._lane(context)
-        try:
-            await lane.upstream.delete_chat(chat_id, lane.credentials)
-        except NotFound:
-            if not request.allow_missing:
-                raise
-        return DeleteChatResponse()
+        chat_id, who = _named(request.chat_id), caller(context, self._router)
+        lane = who.own_lane()
+
+        async def work() -> Done[DeleteChatResponse]:
+            try:
+                await lane.upstream.delete_chat(chat_id, lane.credentials)
+            except NotFound:
+                if not request.allow_missing:
+                    raise
+            return Done(DeleteChatResponse())
+
+        return await self._once.call(request, context, who, work, DeleteChatResponse)
 
     async def PurgeChats(self, request: PurgeChatsRequest, context: Context) -> PurgeChatsResponse:
         """Counts the listed chats and, with `force`, deletes all there are."""
-        count = await self._shelf(context).count()
-        if request.force:
-            lane = self._lane(context)
-            await lane.upstream.delete_all_chats(lane.credentials)
-        return PurgeChatsResponse(purge_count=-1 if count is None else count)
+        who, shelf = caller(context, self._router), self._shelf(context)
+        lane = who.own_lane()
+
+        async def work() -> Done[PurgeChatsResponse]:
+            count = await shelf.count()
+            if request.force:
+                await lane.upstream.delete_all_chats(lane.credentials)
+            return Done(PurgeChatsResponse(purge_count=-1 if count is None else count))
+
+        return await self._once.call(request, context, who, work, PurgeChatsResponse)
 
     def _shelf(self, context: Context) -> Shelf:
         lane = self._lane(context)

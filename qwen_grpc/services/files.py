@@ -13,7 +13,7 @@ from qwen_grpc.ledger import FileEntry, Files
 from qwen_grpc.routing.lanes import Lane
 from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
-from qwen_grpc.services.owners import Owners
+from qwen_grpc.services.once import Done, Once
 from qwen_grpc.services.spool import spooled
 from qwen_grpc.upstreams.base import Attachment, Upload
 from qwen_grpc.upstreams.kinds import MAX_BYTES, UNKNOWN, check_size, kind_of, named_type, too_large
@@ -52,9 +52,10 @@ class Owned:
 class FilesService(FilesServiceServicer):
     """Uploads that go to the upstream as they come, under ids of our own."""
 
-    def __init__(self, router: Router, owners: Owners, files: Files, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, router: Router, once: Once, files: Files, *, now: Callable[[], float] = time.time) -> None:
         self._router = router
-        self._owners = owners
+        self._once = once
+        self._owners = once.owners
         self._files = files
         self._now = now
 
@@ -83,9 +84,13 @@ class FilesService(FilesServiceServicer):
     async def DeleteFile(self, request: DeleteFileRequest, context: Context) -> DeleteFileResponse:
         """Forgets a file; the upstream has no call that removes it there."""
         owned = await self._owned(context)
-        if not await self._files.delete(owned.owner, request.file_id):
-            raise NotFound("there is no such file under this account, or it has expired")
-        return DeleteFileResponse()
+
+        async def work() -> Done[DeleteFileResponse]:
+            if not await self._files.delete(owned.owner, request.file_id):
+                raise NotFound("there is no such file under this account, or it has expired")
+            return Done(DeleteFileResponse())
+
+        return await self._once.call(request, context, caller(context, self._router), work, DeleteFileResponse)
 
     async def _owned(self, context: Context) -> Owned:
         who = caller(context, self._router)

@@ -4,8 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from qwen_grpc.calls import Context, announce
+from google.protobuf.message import Message
+
+from qwen_grpc.calls import Context
 from qwen_grpc.catalog import Mode, ResolvedModel
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import InvalidParameter, ModelNotFound, QwenError, Unsupported, UpstreamProtocol
@@ -16,6 +19,7 @@ from qwen_grpc.routing.router import Router
 from qwen_grpc.services.caller import caller
 from qwen_grpc.services.checks import members
 from qwen_grpc.services.media import Media
+from qwen_grpc.services.once import Done, Once
 from qwen_grpc.upstreams.base import Picture, Scene, Upstream
 from qwen_grpc.upstreams.kinds import IMAGE, SNIFFED_BYTES, kind_of, sniffed
 from qwen_grpc.v1.images_pb2 import (
@@ -43,9 +47,10 @@ MAX_IMAGE_BYTES = 20 << 20
 class ImagesService(ImagesServiceServicer):
     """Makes and edits images: one turn of the upstream for each."""
 
-    def __init__(self, router: Router, media: Media, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, router: Router, media: Media, once: Once, *, now: Callable[[], float] = time.time) -> None:
         self._router = router
         self._media = media
+        self._once = once
         self._now = now
 
     async def GenerateImages(self, request: GenerateImagesRequest, context: Context) -> GenerateImagesResponse:
@@ -57,8 +62,12 @@ class ImagesService(ImagesServiceServicer):
 
         who = caller(context, self._router)
         journey = self._router.journey(who, request.model, Wish(Use.IMAGE), _able(CAPABILITY_IMAGE_GENERATION))
-        images = await self._served(journey, make, context)
-        return GenerateImagesResponse(created=int(self._now()), images=images)
+
+        async def work() -> Done[GenerateImagesResponse]:
+            stop, images = await journey.run(make)
+            return _done(GenerateImagesResponse(created=int(self._now()), images=images), stop, journey)
+
+        return await self._once.call(request, context, who, work, GenerateImagesResponse)
 
     async def EditImages(self, request: EditImagesRequest, context: Context) -> EditImagesResponse:
         """Makes images from images and words."""
@@ -73,15 +82,19 @@ class ImagesService(ImagesServiceServicer):
             return await _images(stop, replace(scene, images=attachments), request.options, count)
 
         journey = self._router.journey(who, request.model, Wish(Use.IMAGE), _able(CAPABILITY_IMAGE_EDIT))
-        images = await self._served(journey, make, context)
-        return EditImagesResponse(created=int(self._now()), images=images)
 
-    async def _served(
-        self, journey: Journey, make: Callable[[Stop], Awaitable[list[Image]]], context: Context
-    ) -> list[Image]:
-        stop, images = await journey.run(make)
-        await announce(context, model=stop.model.id, upstream=stop.lane.upstream.name, attempts=journey.trail)
-        return images
+        async def work() -> Done[EditImagesResponse]:
+            stop, images = await journey.run(make)
+            return _done(EditImagesResponse(created=int(self._now()), images=images), stop, journey)
+
+        return await self._once.call(request, context, who, work, EditImagesResponse)
+
+
+M = TypeVar("M", bound=Message)
+
+
+def _done(message: M, stop: Stop, journey: Journey) -> Done[M]:
+    return Done(message, stop.model.id, stop.lane.upstream.name, journey.trail)
 
 
 def _checked(prompt: str, options: ImageOptions) -> int:

@@ -14,7 +14,7 @@ from qwen_grpc.ledger.responses import KEPT_S, LEASE_S, End
 from qwen_grpc.routing.router import Router
 from qwen_grpc.services.background import Background
 from qwen_grpc.services.caller import caller
-from qwen_grpc.services.owners import Owners
+from qwen_grpc.services.once import Done, Once
 from qwen_grpc.services.turns import Turns
 from qwen_grpc.v1 import responses_pb2 as pb
 from qwen_grpc.v1.responses_pb2_grpc import ResponsesServiceServicer
@@ -37,14 +37,15 @@ class ResponsesService(ResponsesServiceServicer):
         self,
         router: Router,
         turns: Turns,
-        owners: Owners,
+        once: Once,
         responses: Responses,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._router = router
         self._turns = turns
-        self._owners = owners
+        self._once = once
+        self._owners = once.owners
         self._responses = responses
         self._background = Background(turns, responses)
         self._now = now
@@ -100,12 +101,17 @@ class ResponsesService(ResponsesServiceServicer):
     async def DeleteResponse(self, request: pb.DeleteResponseRequest, context: Context) -> pb.DeleteResponseResponse:
         """Forgets an answer."""
         _check_named(request.response_id)
-        owner = await self._owner(context)
-        found = await self._responses.delete(owner, request.response_id)
-        self._background.stop(owner, request.response_id)
-        if not found and not request.allow_missing:
-            raise NotFound("there is no such response under this account", field="response_id")
-        return pb.DeleteResponseResponse()
+        who = caller(context, self._router)
+        owner = await self._owners.of(who)
+
+        async def work() -> Done[pb.DeleteResponseResponse]:
+            found = await self._responses.delete(owner, request.response_id)
+            self._background.stop(owner, request.response_id)
+            if not found and not request.allow_missing:
+                raise NotFound("there is no such response under this account", field="response_id")
+            return Done(pb.DeleteResponseResponse())
+
+        return await self._once.call(request, context, who, work, pb.DeleteResponseResponse)
 
     async def _owner(self, context: Context) -> str:
         return await self._owners.of(caller(context, self._router))

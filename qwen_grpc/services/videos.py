@@ -1,7 +1,6 @@
 """VideosService."""
 
 import hashlib
-import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -19,7 +18,7 @@ from qwen_grpc.services.caller import caller
 from qwen_grpc.services.checks import members
 from qwen_grpc.services.jobs import STATES, Cadence, Desk, Order
 from qwen_grpc.services.media import Media
-from qwen_grpc.services.owners import Owners
+from qwen_grpc.services.once import Done, Once, check_key, key_of
 from qwen_grpc.upstreams.base import Attachment, Download, Scene, Upstream
 from qwen_grpc.upstreams.kinds import IMAGE
 from qwen_grpc.v1 import videos_pb2 as pb
@@ -30,17 +29,15 @@ MAX_PROMPT = 32_000
 PAGE, MAX_PAGE = 20, 100
 PIECE_BYTES = 256 * 1024
 MAX_SEED = (1 << 31) - 1
-_request_id = re.compile(r"[!-~]{1,128}")
 
 
 class VideosService(VideosServiceServicer):
     """Clips as jobs in the ledger, each its owner's alone."""
 
-    def __init__(
-        self, router: Router, owners: Owners, jobs: Jobs, media: Media, cadence: Cadence | None = None
-    ) -> None:
+    def __init__(self, router: Router, once: Once, jobs: Jobs, media: Media, cadence: Cadence | None = None) -> None:
         self._router = router
-        self._owners = owners
+        self._once = once
+        self._owners = once.owners
         self._jobs = jobs
         self._media = media
         self._desk = Desk(router, jobs, cadence or Cadence())
@@ -52,12 +49,13 @@ class VideosService(VideosServiceServicer):
     async def CreateVideo(self, request: pb.CreateVideoRequest, context: Context) -> pb.CreateVideoResponse:
         """Starts a job, once for one request id, on the lane that is best now: an order is never moved to another."""
         check_create(request)
+        request_id = key_of(context) or request.request_id
         who = caller(context, self._router)
         owner = await self._owners.of(who)
         passage = await self._router.journey(who, request.model, Wish(Use.VIDEO), _filming).next()
         lane, model = passage.stop.lane, passage.stop.model
         wanted = Wanted(
-            owner, lane.upstream.name, lane.label, model.id, request.prompt, request.size, request.request_id,
+            owner, lane.upstream.name, lane.label, model.id, request.prompt, request.size, request_id,
             _hash(request),
         )  # fmt: skip
 
@@ -111,13 +109,17 @@ class VideosService(VideosServiceServicer):
 
     async def DeleteVideo(self, request: pb.DeleteVideoRequest, context: Context) -> pb.DeleteVideoResponse:
         """Forgets a job."""
-        try:
-            job, _ = await self._own(request.video_id, context)
-            await self._desk.delete(job)
-        except NotFound:
-            if not request.allow_missing:
-                raise
-        return pb.DeleteVideoResponse()
+
+        async def work() -> Done[pb.DeleteVideoResponse]:
+            try:
+                job, _ = await self._own(request.video_id, context)
+                await self._desk.delete(job)
+            except NotFound:
+                if not request.allow_missing:
+                    raise
+            return Done(pb.DeleteVideoResponse())
+
+        return await self._once.call(request, context, caller(context, self._router), work, pb.DeleteVideoResponse)
 
     async def DownloadVideo(
         self, request: pb.DownloadVideoRequest, context: Context
@@ -202,14 +204,11 @@ def check_create(request: pb.CreateVideoRequest) -> None:
         (len(request.prompt) <= MAX_PROMPT, "prompt", f"prompt has more than {MAX_PROMPT} characters"),
         (not request.HasField("seconds") or 0 < seconds <= 3600, "seconds", "seconds is outside of 0 to 3600"),
         (0 <= seed <= MAX_SEED, "seed", f"seed is {seed}: expected 0 to {MAX_SEED}"),
-        (
-            not request.request_id or _request_id.fullmatch(request.request_id),
-            "request_id",
-            "request_id (Idempotency-Key) is not 1 to 128 visible ASCII characters; a UUID is",
-        ),
     ):
         if not holds:
             raise InvalidParameter(otherwise, field=field)
+    if request.request_id:
+        check_key(request.request_id, "request_id")
 
 
 def check_download(request: pb.DownloadVideoRequest) -> None:

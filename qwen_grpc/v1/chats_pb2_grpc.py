@@ -96,8 +96,9 @@ class ChatsServiceServicer(object):
     def DeleteChat(self, request, context):
         """Deletes one chat for good.
 
-        NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
-        may be retried. After cancelling the chat may be deleted or not.
+        NOT_FOUND when there is no such chat, unless allow_missing; with it, or
+        with the metadata `idempotency-key`, the call may be retried. After cancelling
+        the chat may be deleted or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,8 +108,9 @@ class ChatsServiceServicer(object):
         """Deletes every chat of the account for good, those that were not made through
         this API included (AIP-165). Without `force` it deletes nothing.
 
-        May be retried: what is deleted stays deleted. After cancelling the chats may
-        be deleted or not.
+        May be retried: what is deleted stays deleted, and chats that came in between are
+        spared with the metadata `idempotency-key`. After cancelling the chats may be
+        deleted or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

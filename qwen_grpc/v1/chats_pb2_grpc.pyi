@@ -54,8 +54,9 @@ class ChatsServiceStub:
     ]
     """Deletes one chat for good.
 
-    NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
-    may be retried. After cancelling the chat may be deleted or not.
+    NOT_FOUND when there is no such chat, unless allow_missing; with it, or
+    with the metadata `idempotency-key`, the call may be retried. After cancelling
+    the chat may be deleted or not.
     """
 
     PurgeChats: grpc.UnaryUnaryMultiCallable[
@@ -65,8 +66,9 @@ class ChatsServiceStub:
     """Deletes every chat of the account for good, those that were not made through
     this API included (AIP-165). Without `force` it deletes nothing.
 
-    May be retried: what is deleted stays deleted. After cancelling the chats may
-    be deleted or not.
+    May be retried: what is deleted stays deleted, and chats that came in between are
+    spared with the metadata `idempotency-key`. After cancelling the chats may be
+    deleted or not.
     """
 
 class ChatsServiceAsyncStub:
@@ -105,8 +107,9 @@ class ChatsServiceAsyncStub:
     ]
     """Deletes one chat for good.
 
-    NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
-    may be retried. After cancelling the chat may be deleted or not.
+    NOT_FOUND when there is no such chat, unless allow_missing; with it, or
+    with the metadata `idempotency-key`, the call may be retried. After cancelling
+    the chat may be deleted or not.
     """
 
     PurgeChats: grpc.aio.UnaryUnaryMultiCallable[
@@ -116,8 +119,9 @@ class ChatsServiceAsyncStub:
     """Deletes every chat of the account for good, those that were not made through
     this API included (AIP-165). Without `force` it deletes nothing.
 
-    May be retried: what is deleted stays deleted. After cancelling the chats may
-    be deleted or not.
+    May be retried: what is deleted stays deleted, and chats that came in between are
+    spared with the metadata `idempotency-key`. After cancelling the chats may be
+    deleted or not.
     """
 
 class ChatsServiceServicer(metaclass=abc.ABCMeta):
@@ -162,8 +166,9 @@ class ChatsServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[qwen_grpc.v1.chats_pb2.DeleteChatResponse, collections.abc.Awaitable[qwen_grpc.v1.chats_pb2.DeleteChatResponse]]:
         """Deletes one chat for good.
 
-        NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
-        may be retried. After cancelling the chat may be deleted or not.
+        NOT_FOUND when there is no such chat, unless allow_missing; with it, or
+        with the metadata `idempotency-key`, the call may be retried. After cancelling
+        the chat may be deleted or not.
         """
 
     @abc.abstractmethod
@@ -175,8 +180,9 @@ class ChatsServiceServicer(metaclass=abc.ABCMeta):
         """Deletes every chat of the account for good, those that were not made through
         this API included (AIP-165). Without `force` it deletes nothing.
 
-        May be retried: what is deleted stays deleted. After cancelling the chats may
-        be deleted or not.
+        May be retried: what is deleted stays deleted, and chats that came in between are
+        spared with the metadata `idempotency-key`. After cancelling the chats may be
+        deleted or not.
         """
 
 def add_ChatsServiceServicer_to_server(servicer: ChatsServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -53,6 +53,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_MEDIA_URL_BLOCKED: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_SCHEMA_MISMATCH: _ClassVar[ErrorReason]
+    ERROR_REASON_IDEMPOTENCY_KEY_IN_USE: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_TOKEN_MISSING: ErrorReason
 ERROR_REASON_TOKEN_MALFORMED: ErrorReason
@@ -99,6 +100,7 @@ ERROR_REASON_LOOP_DETECTED: ErrorReason
 ERROR_REASON_MEDIA_URL_BLOCKED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_SCHEMA_MISMATCH: ErrorReason
+ERROR_REASON_IDEMPOTENCY_KEY_IN_USE: ErrorReason
 
 class Media(_message.Message):
     __slots__ = ("url", "data", "file_id", "mime_type", "filename")

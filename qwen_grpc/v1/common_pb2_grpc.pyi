@@ -18,6 +18,11 @@ Conventions of all files:
 - JSON that this contract does not own travels as text in fields named `..._json`.
 - Credentials travel in the metadata `authorization`, never in messages, but for
   TokensService. Failures are gRPC statuses with details, never messages.
+- Methods that make or delete something honour the metadata `idempotency-key`, of
+  1 to 255 printable ASCII characters (in REST, the header): the same key with the
+  same request gives the answer of the first call for a day, and with another one
+  IDEMPOTENCY_KEY_REUSED. While the first is served the answer is
+  IDEMPOTENCY_KEY_IN_USE, and JOB_UNKNOWN_OUTCOME when it may have been done.
 """
 
 import abc

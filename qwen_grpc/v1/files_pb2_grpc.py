@@ -108,8 +108,9 @@ class FilesServiceServicer(object):
     def DeleteFile(self, request, context):
         """Deletes a file before it expires.
 
-        NOT_FOUND when there is no such file, also when a retry follows a success. After
-        cancelling the file may be deleted or not.
+        NOT_FOUND when there is no such file, also when a retry follows a success, unless
+        both have the metadata `idempotency-key`. After cancelling the file may be
+        deleted or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -66,8 +66,9 @@ class FilesServiceStub:
     ]
     """Deletes a file before it expires.
 
-    NOT_FOUND when there is no such file, also when a retry follows a success. After
-    cancelling the file may be deleted or not.
+    NOT_FOUND when there is no such file, also when a retry follows a success, unless
+    both have the metadata `idempotency-key`. After cancelling the file may be
+    deleted or not.
     """
 
 class FilesServiceAsyncStub:
@@ -118,8 +119,9 @@ class FilesServiceAsyncStub:
     ]
     """Deletes a file before it expires.
 
-    NOT_FOUND when there is no such file, also when a retry follows a success. After
-    cancelling the file may be deleted or not.
+    NOT_FOUND when there is no such file, also when a retry follows a success, unless
+    both have the metadata `idempotency-key`. After cancelling the file may be
+    deleted or not.
     """
 
 class FilesServiceServicer(metaclass=abc.ABCMeta):
@@ -178,8 +180,9 @@ class FilesServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[qwen_grpc.v1.files_pb2.DeleteFileResponse, collections.abc.Awaitable[qwen_grpc.v1.files_pb2.DeleteFileResponse]]:
         """Deletes a file before it expires.
 
-        NOT_FOUND when there is no such file, also when a retry follows a success. After
-        cancelling the file may be deleted or not.
+        NOT_FOUND when there is no such file, also when a retry follows a success, unless
+        both have the metadata `idempotency-key`. After cancelling the file may be
+        deleted or not.
         """
 
 def add_FilesServiceServicer_to_server(servicer: FilesServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

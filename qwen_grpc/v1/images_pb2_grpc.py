@@ -69,8 +69,9 @@ class ImagesServiceServicer(object):
         """Makes images from text.
 
         Retry only where ErrorReason says so, and not blindly after a timeout: the
-        images may have been made and counted against the quota. Cancelling stops the
-        waiting; the upstream may finish its work.
+        images may have been made and counted against the quota. With the metadata
+        `idempotency-key` any retry is safe. Cancelling stops the waiting; the upstream
+        may finish its work, and with a key the gateway waits for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,8 +36,9 @@ class ImagesServiceStub:
     """Makes images from text.
 
     Retry only where ErrorReason says so, and not blindly after a timeout: the
-    images may have been made and counted against the quota. Cancelling stops the
-    waiting; the upstream may finish its work.
+    images may have been made and counted against the quota. With the metadata
+    `idempotency-key` any retry is safe. Cancelling stops the waiting; the upstream
+    may finish its work, and with a key the gateway waits for it.
     """
 
     EditImages: grpc.UnaryUnaryMultiCallable[
@@ -68,8 +69,9 @@ class ImagesServiceAsyncStub:
     """Makes images from text.
 
     Retry only where ErrorReason says so, and not blindly after a timeout: the
-    images may have been made and counted against the quota. Cancelling stops the
-    waiting; the upstream may finish its work.
+    images may have been made and counted against the quota. With the metadata
+    `idempotency-key` any retry is safe. Cancelling stops the waiting; the upstream
+    may finish its work, and with a key the gateway waits for it.
     """
 
     EditImages: grpc.aio.UnaryUnaryMultiCallable[
@@ -102,8 +104,9 @@ class ImagesServiceServicer(metaclass=abc.ABCMeta):
         """Makes images from text.
 
         Retry only where ErrorReason says so, and not blindly after a timeout: the
-        images may have been made and counted against the quota. Cancelling stops the
-        waiting; the upstream may finish its work.
+        images may have been made and counted against the quota. With the metadata
+        `idempotency-key` any retry is safe. Cancelling stops the waiting; the upstream
+        may finish its work, and with a key the gateway waits for it.
         """
 
     @abc.abstractmethod

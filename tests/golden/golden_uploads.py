@@ -6,8 +6,9 @@ from hashlib import sha256
 
 from raw_server import sent_headers
 
-from qwen_grpc.ledger import Files, Ledger
+from qwen_grpc.ledger import Files, Ledger, Replies
 from qwen_grpc.services.media import Media
+from qwen_grpc.services.once import Once
 from qwen_grpc.services.owners import Owners
 
 _STORED = b"PUT "
@@ -18,6 +19,12 @@ def inline_media() -> Media:
     """Brings what stands in the request itself; it never asks the ledger, which is for files that came before."""
     ledger = Ledger("never-opened.sqlite3")
     return Media(Owners(ledger), Files(ledger))
+
+
+def never_once() -> Once:
+    """Does work that has no idempotency key."""
+    ledger = Ledger("never-opened.sqlite3")
+    return Once(Owners(ledger), Replies(ledger))
 
 
 def calls(requests: Sequence[bytes]) -> str:

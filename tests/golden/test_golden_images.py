@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from golden_uploads import calls, inline_media
+from golden_uploads import calls, inline_media, never_once
 from google.protobuf.message import Message
 from raw_server import RawServer
 from routed import router_of
@@ -116,7 +116,7 @@ async def answered(case: Case, url: str) -> Any:
     metadata = tuple(bearer(session(refresh=False)).items())
     async with (
         ChatQwenAi(Site(url, url), store=ObjectStore(url), now=lambda: NOW) as web,
-        serving(ImagesService(router_of(web), inline_media(), now=lambda: NOW)) as channel,
+        serving(ImagesService(router_of(web), inline_media(), never_once(), now=lambda: NOW)) as channel,
     ):
         return await getattr(ImagesServiceStub(channel), METHODS[case.folder.name])(request, metadata=metadata)
 

@@ -189,7 +189,8 @@ def test_every_error_of_ours_has_a_reason_of_the_contract() -> None:
 
 def test_what_an_error_says_of_retrying_is_the_same_in_table_and_contract() -> None:
     worthwhile = {
-        "RATE_LIMITED", "TOKEN_QUOTA", "CHAT_BUSY", "UPSTREAM_CONNECT", "UPSTREAM_ERROR", "UPSTREAM_UNAVAILABLE",
+        "RATE_LIMITED", "TOKEN_QUOTA", "CHAT_BUSY", "IDEMPOTENCY_KEY_IN_USE",
+        "UPSTREAM_CONNECT", "UPSTREAM_ERROR", "UPSTREAM_UNAVAILABLE",
         "UPSTREAM_EMPTY", "OVERLOADED", "TENANT_LIMIT", "NO_CREDENTIAL", "CIRCUIT_OPEN", "SHUTTING_DOWN",
         "STATE_STORE_UNAVAILABLE", "UPSTREAM_HEADERS_TIMEOUT", "UPSTREAM_TTFB_TIMEOUT", "UPSTREAM_PROTOCOL",
     }  # fmt: skip

@@ -265,7 +265,7 @@ async def _rest_of(call: Any) -> None:
         ({"size": "1920x1080"}, (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PARAMETER")),
         ({"seconds": 0.0}, (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PARAMETER")),
         ({"seed": -1}, (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PARAMETER")),
-        ({"request_id": "a b"}, (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PARAMETER")),
+        ({"request_id": "x" * 256}, (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PARAMETER")),
         (
             {"images": [Media(data=b"x" * 99, mime_type="audio/wav")]},
             (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PARAMETER"),

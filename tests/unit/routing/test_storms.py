@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from fakes import KEY, Place, configured, fleet_of
 
+from qwen_grpc.answering import Messages
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import CircuitOpen, QwenError, UpstreamUnavailable
@@ -71,7 +72,7 @@ async def storm(fleet: Fleet, clock: Clock) -> list[QwenError]:
         caller = fleet.router.caller(ApiKey(KEY))
         journey = fleet.router.journey(caller, "qwen-a", Wish(Use.CHAT))
 
-        async def begin(stop: Stop) -> AsyncGenerator[StreamChatResponse, None]:
+        async def begin(stop: Stop) -> Messages:
             return stop.lane.upstream.chat(CompleteChatRequest(), stop.model, stop.lane.credentials)
 
         with pytest.raises(QwenError) as failure:

@@ -258,10 +258,10 @@ class ErrorReason(betterproto2.Enum):
     HTTP status of the REST shim. The words are stable; texts are not.
 
     Worth a retry as is, after the delay in RetryInfo if there is one: RATE_LIMITED,
-    TOKEN_QUOTA, CHAT_BUSY, UPSTREAM_CONNECT, UPSTREAM_ERROR, UPSTREAM_UNAVAILABLE,
-    UPSTREAM_EMPTY, OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL, CIRCUIT_OPEN,
-    SHUTTING_DOWN, STATE_STORE_UNAVAILABLE; and, at the risk that the upstream does
-    the work twice, UPSTREAM_HEADERS_TIMEOUT, UPSTREAM_TTFB_TIMEOUT and
+    TOKEN_QUOTA, CHAT_BUSY, IDEMPOTENCY_KEY_IN_USE, UPSTREAM_CONNECT, UPSTREAM_ERROR,
+    UPSTREAM_UNAVAILABLE, UPSTREAM_EMPTY, OVERLOADED, TENANT_LIMIT, NO_CREDENTIAL,
+    CIRCUIT_OPEN, SHUTTING_DOWN, STATE_STORE_UNAVAILABLE; and, at the risk that the
+    upstream does the work twice, UPSTREAM_HEADERS_TIMEOUT, UPSTREAM_TTFB_TIMEOUT and
     UPSTREAM_PROTOCOL. The others need something to change first. After the first
     message of a stream nothing is worth a blind retry.
     """
@@ -498,6 +498,12 @@ class ErrorReason(betterproto2.Enum):
     what is wrong. Only where the gateway emulates the form. INTERNAL, 502.
     """
 
+    IDEMPOTENCY_KEY_IN_USE = 46
+    """
+    The first request with the same idempotency key is still being served. ABORTED
+    with RetryInfo, 409.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -547,6 +553,7 @@ class ErrorReason(betterproto2.Enum):
             43: "ERROR_REASON_MEDIA_URL_BLOCKED",
             44: "ERROR_REASON_INTERNAL",
             45: "ERROR_REASON_SCHEMA_MISMATCH",
+            46: "ERROR_REASON_IDEMPOTENCY_KEY_IN_USE",
         }
 
     @classmethod
@@ -598,6 +605,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_MEDIA_URL_BLOCKED": 43,
             "ERROR_REASON_INTERNAL": 44,
             "ERROR_REASON_SCHEMA_MISMATCH": 45,
+            "ERROR_REASON_IDEMPOTENCY_KEY_IN_USE": 46,
         }
 
 
@@ -2150,8 +2158,9 @@ class CreateVideoRequest(betterproto2.Message):
 
     request_id: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
     """
-    A UUID. The same id twice gives the same job (AIP-155), with another request
-    it fails with IDEMPOTENCY_KEY_REUSED. Empty: every call makes a job.
+    A UUID, or any 1 to 255 printable ASCII characters. The same id twice gives the
+    same job (AIP-155), with another request it fails with IDEMPOTENCY_KEY_REUSED.
+    Empty: every call makes a job. The metadata `idempotency-key` goes before it.
     """
 
     user: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
@@ -4597,8 +4606,9 @@ class ChatsServiceStub(betterproto2_grpclib.ServiceStub):
         """
         Deletes one chat for good.
 
-        NOT_FOUND when there is no such chat, unless allow_missing; with it, the call
-        may be retried. After cancelling the chat may be deleted or not.
+        NOT_FOUND when there is no such chat, unless allow_missing; with it, or
+        with the metadata `idempotency-key`, the call may be retried. After cancelling
+        the chat may be deleted or not.
         """
 
         return await self._unary_unary(
@@ -4622,8 +4632,9 @@ class ChatsServiceStub(betterproto2_grpclib.ServiceStub):
         Deletes every chat of the account for good, those that were not made through
         this API included (AIP-165). Without `force` it deletes nothing.
 
-        May be retried: what is deleted stays deleted. After cancelling the chats may
-        be deleted or not.
+        May be retried: what is deleted stays deleted, and chats that came in between are
+        spared with the metadata `idempotency-key`. After cancelling the chats may be
+        deleted or not.
         """
 
         return await self._unary_unary(
@@ -4768,8 +4779,9 @@ class FilesServiceStub(betterproto2_grpclib.ServiceStub):
         """
         Deletes a file before it expires.
 
-        NOT_FOUND when there is no such file, also when a retry follows a success. After
-        cancelling the file may be deleted or not.
+        NOT_FOUND when there is no such file, also when a retry follows a success, unless
+        both have the metadata `idempotency-key`. After cancelling the file may be
+        deleted or not.
         """
 
         return await self._unary_unary(
@@ -4806,8 +4818,9 @@ class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
         Makes images from text.
 
         Retry only where ErrorReason says so, and not blindly after a timeout: the
-        images may have been made and counted against the quota. Cancelling stops the
-        waiting; the upstream may finish its work.
+        images may have been made and counted against the quota. With the metadata
+        `idempotency-key` any retry is safe. Cancelling stops the waiting; the upstream
+        may finish its work, and with a key the gateway waits for it.
         """
 
         return await self._unary_unary(
