@@ -227,19 +227,28 @@ class Server:
         if self.telemetry is not None:
             self.telemetry.metrics.reloaded(ok)
 
+    def hurry(self) -> None:
+        """Ends what runs, in the middle of a drain: its time is over now."""
+        self._drain.cut()
+
+    async def leave(self) -> None:
+        """Reports NOT_SERVING, for good, and goes on serving."""
+        await self._services.begin_drain()
+
     async def drain(self, grace_s: float) -> None:
         """Reports NOT_SERVING, refuses new calls, gives running ones `grace_s` seconds, then ends them properly.
 
         Once a drain has begun, another one ends what still runs at once.
         """
         grace_s = 0.0 if self._drain.begun else grace_s
-        await self._services.begin_drain()
+        await self.leave()
         self._drain.begin()
-        timer = asyncio.get_running_loop().call_later(grace_s, self._drain.cut)
-        try:
-            await asyncio.gather(self._grpc.stop(grace_s + LAST_WORDS_S), self._drain.idle(grace_s + LAST_WORDS_S))
-        finally:
-            timer.cancel()
+        stopping = asyncio.ensure_future(self._grpc.stop(grace_s + LAST_WORDS_S))
+        await self._drain.idle(grace_s)
+        self._drain.cut()
+        await self._drain.idle(LAST_WORDS_S)
+        # Whoever has not taken its status by now does not read.
+        await asyncio.gather(stopping, self._grpc.stop(LAST_WORDS_S))
         await self._services.close()
         await self._admin.close()
         # Closed last: until then a new call learns from the drain why it is refused.

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         None, ge=0, description="Bytes of memory beyond which calls are refused; 0: none; unset: 85 % of the cgroup's."
     )
     qwen_drain: float = Field(30, ge=0, description="Seconds that running calls get to finish on SIGTERM.")
+    qwen_drain_delay: float = Field(
+        0, ge=0, description="Seconds before that in which it is not ready and still takes calls, for balancers."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important log level.")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on standard error.")
 

@@ -12,13 +12,12 @@ import uvloop
 from pydantic import ValidationError
 
 from rest_shim.app import build
-from rest_shim.door import bound_socket, listening
+from rest_shim.door import Door, bound_socket, listening
 from rest_shim.gate import Budget
 from rest_shim.settings import StandaloneSettings
+from rest_shim.stopping import Stop, ignore_from_now_on
 from rest_shim.stubs import CHANNEL_OPTIONS
 from rest_shim.tls import DoorTls, server_context
-
-DRAIN_S = 30.0
 
 
 def main() -> None:
@@ -49,13 +48,14 @@ def shim(
         _fail("\n".join(f"{'_'.join(map(str, part['loc'])).upper()}: {part['msg']}" for part in error.errors()))
     if not settings.shim_target:
         _fail("--target is missing: name the gRPC server, such as --target 127.0.0.1:50051")
-    uvloop.run(_serve(settings, tls=tls))
+    try:
+        uvloop.run(_serve(settings, tls=tls))
+    finally:
+        ignore_from_now_on()
 
 
 async def _serve(settings: StandaloneSettings, *, tls: bool) -> None:
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    stop, loop = Stop(), asyncio.get_running_loop()
     door_tls = _door_tls(settings)
     if door_tls is not None:
         loop.add_signal_handler(signal.SIGHUP, _renew, door_tls, settings)
@@ -71,8 +71,15 @@ async def _serve(settings: StandaloneSettings, *, tls: bool) -> None:
     ):
         scheme = "https" if door_tls else "http"
         _say(f"REST listens on {scheme}://{settings.host}:{door.port}")
-        await stopped.wait()
-        await door.finish(DRAIN_S)
+        await stop.asked()
+        _say("draining")
+        await stop.unless_urged(_drain(door, settings, stop), door.hurry)
+
+
+async def _drain(door: Door, settings: StandaloneSettings, stop: Stop) -> None:
+    door.leave()
+    hurried = await stop.pause(settings.qwen_drain_delay)
+    await door.finish(0.0 if hurried else settings.qwen_drain)
 
 
 def _channel_credentials(settings: StandaloneSettings, *, tls: bool) -> grpc.ChannelCredentials | None:

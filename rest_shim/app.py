@@ -13,7 +13,7 @@ from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicE
 
 from qwen_grpc.openai_json.codec import InvalidBody
 from rest_shim.cors import Cors
-from rest_shim.door import Application, Running
+from rest_shim.door import Application
 from rest_shim.errors import REASONS, HttpError, Row, bad_request, http_error
 from rest_shim.exchange import REQUEST_ID, Exchange, answer, request_id
 from rest_shim.gate import Admitted, Budget, Room, gated
@@ -21,6 +21,7 @@ from rest_shim.hardening import check_head, close_after
 from rest_shim.messages import errors as anthropic
 from rest_shim.openapi.document import document
 from rest_shim.routes import ROUTES, Route, endpoints
+from rest_shim.running import Running
 from rest_shim.settings import INFLIGHT_BYTES, ShimSettings
 from rest_shim.stubs import Stubs, stubs_on
 
@@ -101,6 +102,8 @@ async def _begin(request: Request) -> None:
 
 
 async def _end(request: Request, response: HTTPResponse) -> None:
+    if request.app.ctx.running.leaving:
+        close_after(request)
     response.headers.setdefault(REQUEST_ID, _id_of(request))
     if anthropic.speaks(request.path):
         response.headers.setdefault(anthropic.REQUEST_ID, _id_of(request))

@@ -14,8 +14,11 @@ from sanic.exceptions import RequestCancelled
 from sanic.server.protocols.http_protocol import HttpProtocol
 
 from rest_shim.gate import CONNECTIONS, overloaded, raw_answer
+from rest_shim.running import Running
 
 BACKLOG = 4096
+# What an answer that was cut gets to leave.
+LAST_WORDS_S = 1.0
 
 
 class Application(Sanic[Any, Any]):
@@ -47,6 +50,12 @@ class Connection(HttpProtocol):
         transport.write(raw_answer(overloaded(refusal.message, refusal.retry_after)))
         transport.close()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has left, or was left."""
+        super().connection_lost(exc)  # type: ignore[no-untyped-call]
+        if not self.connections:
+            self.app.ctx.running.alone.set()
+
     def put(self, data: bytes) -> Awaitable[object] | None:
         """Writes a piece of a response that has begun; returns what to await before the next, or None for nothing."""
         transport: Any = self.transport
@@ -66,28 +75,6 @@ class Connection(HttpProtocol):
         self._time = time.monotonic()
 
 
-class Running:
-    """Counts the requests that are being served."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def __enter__(self) -> None:
-        self._count += 1
-        self._idle.clear()
-
-    def __exit__(self, *exc: object) -> None:
-        self._count -= 1
-        if not self._count:
-            self._idle.set()
-
-    async def idle(self) -> None:
-        """Waits until no request is being served."""
-        await self._idle.wait()
-
-
 @dataclass(frozen=True, slots=True)
 class Door:
     """An open REST port."""
@@ -96,11 +83,34 @@ class Door:
     server: Any
     running: Running
 
+    def leave(self) -> None:
+        """Says that it is not ready, and closes connections after their next answer; still takes what comes."""
+        self.running.leaving = True
+
     async def finish(self, grace_s: float) -> None:
-        """Accepts nothing more, and waits at most `grace_s` seconds for running requests."""
+        """Accepts nothing more, gives running requests `grace_s` seconds, and then ends them properly."""
+        self.leave()
         self.server.close()
+        await self.running.idle(grace_s)
+        self.running.cut()
+        await self.running.idle(LAST_WORDS_S)
+
+    async def hurry(self, grace_s: float = 0.0) -> None:
+        """Ends what still runs after so many seconds, in the middle of a drain."""
+        await self.running.idle(grace_s)
+        self.running.cut()
+
+    async def hang_up(self) -> None:
+        """Closes all connections, once what was written has left."""
+        if not self.server.connections:
+            return
+        self.running.alone.clear()
+        for connection in tuple(self.server.connections):
+            connection.close(LAST_WORDS_S)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.running.idle(), grace_s)
+            await asyncio.wait_for(self.running.alone.wait(), LAST_WORDS_S)
+        for connection in tuple(self.server.connections):
+            connection.abort()
 
 
 @asynccontextmanager
@@ -122,8 +132,7 @@ async def listening(
     finally:
         await door.finish(0.0)
         await server.before_stop()
-        for connection in list(server.connections):
-            connection.abort()
+        await door.hang_up()
         await server.after_stop()
         Sanic.unregister_app(app)
 

@@ -11,6 +11,7 @@ from sanic import HTTPResponse, Request
 
 from qwen_grpc.openai_json.jsontext import dump, load
 from rest_shim.errors import bad_request
+from rest_shim.running import Running
 from rest_shim.settings import ShimSettings
 from rest_shim.stubs import Stubs
 
@@ -63,6 +64,12 @@ class Exchange:
         carried = [(name, headers.get(name)) for name in CARRIED]
         kept = [(name, value) for name, value in carried if value and _printable.fullmatch(value)]
         return (*kept, (REQUEST_ID, self.request.ctx.request_id))
+
+    @property
+    def running(self) -> Running:
+        """All requests that this door has in hand."""
+        running: Running = self.request.app.ctx.running
+        return running
 
     def timeout(self, limit: float) -> float:
         """Seconds for the RPC: the caller's `X-Request-Timeout-Ms`, at most `limit`."""

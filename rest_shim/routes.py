@@ -16,7 +16,7 @@ from rest_shim.models import get_model, list_models
 from rest_shim.openapi.endpoints import get_docs, get_openapi
 from rest_shim.responses.records import cancel_response, delete_response, get_response, list_input_items
 from rest_shim.responses.serve import create_response
-from rest_shim.status import health, welcome
+from rest_shim.status import health, livez, readyz, welcome
 from rest_shim.text_completions import complete_text
 from rest_shim.tokens import refresh_token, validate_token
 from rest_shim.video_content import get_content
@@ -43,6 +43,8 @@ class Route:
 ROUTES: tuple[Route, ...] = (
     Route(("GET",), "/", welcome, "", "What this is, and the list of endpoints."),
     Route(("GET",), "/health", health, "Health.Check", "200 when the gRPC side serves, else 503."),
+    Route(("GET",), "/livez", livez, "", "200 while the process answers at all."),
+    Route(("GET",), "/readyz", readyz, "Health.Check", "200 when more requests are wanted, else 503."),
     Route(("GET",), "/openapi.json", get_openapi, "", "This API, described for programs (OpenAPI 3.1)."),
     Route(("GET",), "/docs", get_docs, "", "The same as a page, which needs no network."),
     Route(("POST", "GET"), "/v1/validate", validate_token, "TokensService.ValidateToken", "Is the credential good?"),

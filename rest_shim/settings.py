@@ -26,7 +26,7 @@ class ShimSettings(BaseSettings):
 
 
 class StandaloneSettings(ShimSettings):
-    """What `rest-shim` has beside that: a budget, and TLS towards its target and of its own port, in PEM files."""
+    """What `rest-shim` has beside that: a budget, how it ends, and TLS towards its target and of its own port."""
 
     max_inflight_bytes: int = Field(
         INFLIGHT_BYTES, ge=1 << 20, description="Bytes of bodies in hand; a request beyond them is refused."
@@ -37,3 +37,7 @@ class StandaloneSettings(ShimSettings):
     door_certificate: str = Field("", description="Certificate chain of the REST port; empty: it speaks in clear.")
     door_key: str = Field("", description="Private key of that certificate; only its owner may read it.")
     door_client_ca: str = Field("", description="Authority that certificates of REST clients have to be of (mTLS).")
+    qwen_drain: float = Field(30, ge=0, description="Seconds that running requests get to finish on SIGTERM.")
+    qwen_drain_delay: float = Field(
+        0, ge=0, description="Seconds before that in which it is not ready and still takes requests, for balancers."
+    )

@@ -12,6 +12,7 @@ from rest_shim import sse
 from rest_shim.errors import HttpError, http_error
 from rest_shim.exchange import STREAM_S, Exchange, announced
 from rest_shim.line import Line
+from rest_shim.running import shut_down
 
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[CompleteChatRequest, StreamChatResponse]"
 First: TypeAlias = asyncio.Future[StreamChatResponse]
@@ -75,7 +76,7 @@ async def stream(
             if not first.done():
                 # The headers leave with the first record.
                 await line.send(heartbeat)
-            await _relay(call, first, line, dialect)
+            await _relay(exchange, call, first, line, dialect)
         await response.eof()
 
 
@@ -91,7 +92,7 @@ async def _opened(exchange: Exchange, message: CompleteChatRequest) -> AsyncIter
         call.cancel()
 
 
-async def _relay(call: Call, first: First, line: Line, dialect: Dialect) -> None:
+async def _relay(exchange: Exchange, call: Call, first: First, line: Line, dialect: Dialect) -> None:
     """Writes each message with one write. A failure is the dialect's last word, and nothing comes after it."""
     writer: Writer | None = None
     try:
@@ -101,6 +102,11 @@ async def _relay(call: Call, first: First, line: Line, dialect: Dialect) -> None
         await _pour(call, _writing(writer, line))
     except grpc.aio.AioRpcError as error:
         await line.send((writer or dialect).failed(http_error(error)))
+        return
+    except asyncio.CancelledError:
+        if not exchange.running.was_cut():
+            raise
+        await line.send((writer or dialect).failed(shut_down()))
         return
     await line.send(await writer.end())
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from qwen_grpc.cli.running import Stop, run, say
+from qwen_grpc.cli.running import run, say
 from qwen_grpc.conform.advice import how_to_configure
 from qwen_grpc.conform.asking import NoUpstream, Target
 from qwen_grpc.conform.behaviours import SCRIPTS
@@ -17,6 +17,7 @@ from qwen_grpc.conform.report import document, lines_of, passed, summary
 from qwen_grpc.conform.trials import SILENCE_S, Waits
 from qwen_grpc.conform.upstream import MODELS, running
 from qwen_grpc.settings import BadSettings
+from rest_shim.stopping import Stop
 
 MODEL, IMAGE_MODEL = MODELS
 PORT = 9300

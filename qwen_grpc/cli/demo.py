@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from qwen_grpc.cli.gateway import open_gateway
-from qwen_grpc.cli.running import Stop, run, say
+from qwen_grpc.cli.running import run, say
 from qwen_grpc.credentials import WebSession, pack
 from qwen_grpc.logs import configure
 from qwen_grpc.settings import Settings, load
 from rest_shim.settings import ShimSettings
+from rest_shim.stopping import Stop
 
 PACE_S = 0.05
 VIDEO_POLL_S = 1.0
@@ -65,7 +66,7 @@ async def _serve(settings: Settings, shim: ShimSettings, stop: Stop) -> None:
         rest, grpc = f"http://{shim.host}:{gateway.rest.port}", f"{settings.grpc_host}:{gateway.grpc_port}"
         say(_TRY.format(rest=rest, grpc=grpc, token=demo_credential()))
         await stop.asked()
-        await stop.unless_urged(gateway.drain())
+        await stop.unless_urged(gateway.drain(stop.pause), gateway.hurry)
 
 
 def demo_credential() -> str:

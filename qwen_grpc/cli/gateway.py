@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from qwen_grpc.cli.running import Stop, say, settle_memory
+from qwen_grpc.cli.running import say, settle_memory
 from qwen_grpc.cli.source import Loaded, Source
 from qwen_grpc.cli.watching import watching
 from qwen_grpc.configuration import Configuration, TlsConfig
@@ -17,6 +17,7 @@ from qwen_grpc.tls import BadCertificates, GrpcTls, read_certificates
 from rest_shim.app import build
 from rest_shim.door import Door, bound_socket, listening
 from rest_shim.settings import ShimSettings
+from rest_shim.stopping import Pause, Stop
 from rest_shim.tls import DoorTls, server_context
 
 
@@ -81,13 +82,24 @@ class Gateway:
         if use is not None:
             use()
 
-    async def drain(self) -> None:
-        """Ends both doors together: nothing new, running calls get their time, then a proper end."""
-        grace_s = self.settings.qwen_drain
+    async def drain(self, pause: Pause) -> None:
+        """Ends both doors together: not ready; nothing new; running calls get their time, then a proper end."""
+        await self.server.leave()
+        if self.rest is not None:
+            self.rest.leave()
+        hurried = await pause(self.settings.qwen_drain_delay)
+        grace_s = 0.0 if hurried else self.settings.qwen_drain
         ends = [self.server.drain(grace_s)]
         if self.rest is not None:
+            # By then the calls behind it have had their end.
             ends.append(self.rest.finish(grace_s + LAST_WORDS_S))
         await asyncio.gather(*ends)
+
+    async def hurry(self) -> None:
+        """Gives what still runs its proper end now, in the middle of a drain."""
+        self.server.hurry()
+        if self.rest is not None:
+            await self.rest.hurry(LAST_WORDS_S)
 
 
 @asynccontextmanager
@@ -134,7 +146,7 @@ async def run_gateway(loaded: Loaded, source: Source, *, reuse_port: bool = Fals
         settle_memory()
         await stop.asked()
         say("draining")
-        await stop.unless_urged(opened.drain())
+        await stop.unless_urged(opened.drain(stop.pause), opened.hurry)
 
 
 def _ready_lines(opened: Gateway, shim: ShimSettings | None) -> list[str]:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from qwen_grpc.cli.running import Stop, run, say
+from qwen_grpc.cli.running import run, say
 from qwen_grpc.settings import BadSettings
+from rest_shim.stopping import Stop
 
 
 def simulate(

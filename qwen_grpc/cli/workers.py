@@ -25,11 +25,7 @@ def supervise(loaded: Loaded, source: Source, count: int) -> None:
     spawn = multiprocessing.get_context("spawn")
     sources = [_of_worker(number, source, settings.metrics_port) for number in range(count)]
     workers: list[BaseProcess] = [spawn.Process(target=_work, args=(one,)) for one in sources]
-    for worker in workers:
-        worker.start()
-    if source.path is not None:
-        signal.signal(signal.SIGHUP, lambda *_: _pass_on(signal.SIGHUP, workers))
-    raise SystemExit(_watch(workers))
+    raise SystemExit(_Crew(workers, reloads=source.path is not None).run())
 
 
 def _of_worker(number: int, source: Source, metrics_port: int | None) -> Source:
@@ -56,26 +52,44 @@ def _work(source: Source) -> None:
     run(run_gateway(loaded, source, reuse_port=True))
 
 
-def _pass_on(number: signal.Signals, workers: Sequence[BaseProcess]) -> None:
-    for worker in workers:
-        if worker.is_alive() and worker.pid is not None:
-            os.kill(worker.pid, number)
+class _Crew:
+    """The workers, from their start to the end of the last one."""
+
+    def __init__(self, workers: Sequence[BaseProcess], *, reloads: bool) -> None:
+        self._workers = workers
+        self._asked = False
+        # Ctrl-C reaches all processes of a terminal; workers are to be asked once, and by us.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._end)
+        if reloads:
+            signal.signal(signal.SIGHUP, lambda *_: self._pass_on(signal.SIGHUP))
+
+    def run(self) -> int:
+        """The exit code of all together: that of the first worker that died unasked, else 0."""
+        for worker in self._workers:
+            if not self._asked:
+                worker.start()
+        signal.signal(signal.SIGINT, self._end)
+        started = [worker for worker in self._workers if worker.pid is not None]
+        wait([worker.sentinel for worker in started])
+        if not self._asked:
+            # One died. After a signal the others are draining, and a second one would cut that short.
+            self._end()
+        for worker in started:
+            worker.join()
+        return max((_code(worker) for worker in started), default=0)
+
+    def _end(self, *_: object) -> None:
+        self._asked = True
+        self._pass_on(signal.SIGTERM)
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        for worker in self._workers:
+            if worker.pid is not None and worker.is_alive():
+                os.kill(worker.pid, number)
 
 
-def _watch(workers: list[BaseProcess]) -> int:
-    asked = False
-
-    def end_all(*_: object) -> None:
-        nonlocal asked
-        asked = True
-        _pass_on(signal.SIGTERM, workers)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end_all)
-    wait([worker.sentinel for worker in workers])
-    if not asked:
-        # One died. After a signal the others are draining, and a second one would cut that short.
-        end_all()
-    for worker in workers:
-        worker.join()
-    return max(abs(worker.exitcode or 0) for worker in workers)
+def _code(worker: BaseProcess) -> int:
+    """Its exit code; one that was asked to end before it could listen to signals has ended well."""
+    code = worker.exitcode or 0
+    return 0 if code == -signal.SIGTERM else abs(code)

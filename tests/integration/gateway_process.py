@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGINT
 
 REPOSITORY = Path(__file__).parents[2]
 READY_S = 20.0
@@ -52,6 +53,10 @@ class Running:
 
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(number)
+
+    def interrupt(self) -> None:
+        """As a terminal does at Ctrl-C: all processes of the command get the signal."""
+        os.killpg(self.process.pid, SIGINT)
 
     async def ended(self, within: float = READY_S) -> int:
         """Reads on to the end; the exit code."""

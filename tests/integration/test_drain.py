@@ -70,17 +70,19 @@ async def test_on_sigterm_streams_finish_new_calls_are_refused_and_the_exit_is_c
         gateway_process(simulator.url, tmp_path) as gateway,
         both_streams(gateway, "[[sim:long:150]]") as streams,
         grpc.aio.insecure_channel(gateway.target) as elsewhere,
+        httpx.AsyncClient(base_url=gateway.rest, timeout=20) as another,
     ):
         health = HealthStub(elsewhere)
         watch = health.Watch(HealthCheckRequest())
         assert (await watch.read()).status == HealthCheckResponse.SERVING
-        await streams.doors.http.get("/health")
+        open_before = (streams.doors.http, another)
+        assert [(await http.get("/readyz")).status_code for http in open_before] == [200, 200]
         gateway.signal()
         await gateway.heard("draining")
 
         assert (await asyncio.wait_for(watch.read(), 5)).status == HealthCheckResponse.NOT_SERVING
         await nothing_new_over_grpc(streams.doors.channel)
-        await nothing_new_over_rest(streams.doors.http, gateway)
+        await nothing_new_over_rest(*open_before)
         said, chunks = await asyncio.gather(streams.grpc_rest(), streams.rest_rest())
 
         whole = "".join(f"word {number} " for number in range(150))
@@ -102,15 +104,21 @@ async def nothing_new_over_grpc(channel: grpc.aio.Channel) -> None:
     assert caught.value.code() == StatusCode.UNAVAILABLE
 
 
-async def nothing_new_over_rest(http: httpx.AsyncClient, gateway: Running) -> None:
-    """The open connection says 503; a new one is not accepted."""
-    assert (await http.get("/health")).status_code == 503
-    reply = await http.post(COMPLETIONS, json=question("Too late"), headers=bearer())
-    told = reply.json()["error"]
-    assert (reply.status_code, told["code"], reply.headers["retry-after"]) == (503, "shutting_down", "1")
+async def nothing_new_over_rest(*open_before: httpx.AsyncClient) -> None:
+    """What is open already is told once, and closed; a new connection is not accepted."""
+    old, other = open_before
+    told = await old.get("/health")
+    assert (told.status_code, told.headers["connection"]) == (503, "close")
+    reply = await other.post(COMPLETIONS, json=question("Too late"), headers=bearer())
+    found = (
+        reply.status_code,
+        reply.json()["error"]["code"],
+        reply.headers["retry-after"],
+        reply.headers["connection"],
+    )
+    assert found == (503, "shutting_down", "1", "close")
     with pytest.raises(httpx.ConnectError):
-        async with httpx.AsyncClient() as newcomer:
-            await newcomer.get(f"{gateway.rest}/health")
+        await old.get("/health")
 
 
 @pytest.mark.asyncio
