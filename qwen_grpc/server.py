@@ -37,6 +37,7 @@ from qwen_grpc.services.media import Media
 from qwen_grpc.services.models import ModelsService
 from qwen_grpc.services.once import Once
 from qwen_grpc.services.owners import Owners
+from qwen_grpc.services.readiness import Readiness
 from qwen_grpc.services.responses import ResponsesService
 from qwen_grpc.services.tokens import TokensService
 from qwen_grpc.services.turns import Turns
@@ -93,6 +94,8 @@ OPTIONS: dict[str, int] = {
 
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 NAMES = ("Models", "Chat", "Images", "Videos", "Chats", "Tokens", "Files", "Embeddings", "Responses")
+# The service that is refused last: when it is, the gateway is full.
+CHAT = "ChatService"
 SERVED = tuple(f"qwen.v1.{name}Service" for name in NAMES)
 
 
@@ -131,6 +134,10 @@ class Services:
         """Reports healthy."""
         for name in ("", *SERVED):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def readiness(self, is_full: Callable[[], bool]) -> Readiness:
+        """Who tells balancers when the gateway is full."""
+        return Readiness(self._health, SERVED, is_full)
 
     async def begin_drain(self) -> None:
         """Reports NOT_SERVING, for good."""
@@ -200,6 +207,8 @@ class Server:
     async def start(self) -> None:
         """Reports healthy; the in-process channel works from now on."""
         await self._services.start()
+        readiness = self._services.readiness(lambda: self.pressure.shortage(CHAT) is not None)
+        self._watch = asyncio.create_task(readiness.watch())
 
     async def listen(self, tls: grpc.ServerCredentials | None = None) -> int:
         """Opens the gRPC port and returns its number. Raises `BadSettings` when it cannot be had."""
@@ -233,6 +242,7 @@ class Server:
 
     async def leave(self) -> None:
         """Reports NOT_SERVING, for good, and goes on serving."""
+        self._watch.cancel()
         await self._services.begin_drain()
 
     async def drain(self, grace_s: float) -> None:

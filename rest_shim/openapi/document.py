@@ -62,7 +62,7 @@ def _responses(operation: Operation, path: str) -> JsonObject:
     return {
         "200": {"description": "The answer.", "content": _content(operation.gives)},
         **failures,
-        **(health if path == "/health" else {}),
+        **(health if path in ("/health", "/readyz") else {}),
     }
 
 

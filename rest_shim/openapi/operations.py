@@ -70,6 +70,8 @@ VIDEO = given(videos_pb2.Video)
 OPERATIONS: Mapping[str, Operation] = {
     "welcome": answers(fixed(objects("name", name=told.TEXT, about=told.TEXT, endpoints=told.array(told.TEXT)))),
     "health": answers(fixed(told.ref("Health"))),
+    "livez": answers(fixed(told.ref("Health"))),
+    "readyz": answers(fixed(told.ref("Health"))),
     "get_openapi": answers(fixed(told.OBJECT)),
     "get_docs": Operation(gives={HTML: fixed(told.TEXT)}),
     "validate_token": Operation({JSON: TOKEN}, {JSON: VALIDITY}, needs_body=False),
