@@ -325,7 +325,7 @@ REFUSALS: tuple[Behaviour, ...] = (
     Behaviour(
         "rate-limited",
         "429 with Retry-After in seconds",
-        "status 429, the Retry-After, one request upstream",
+        "status 429, the Retry-After, no further request upstream before that time",
         "without the time clients guess, and come too early together",
         scripts.limited,
         judges.wait_passed_on,
@@ -334,7 +334,7 @@ REFUSALS: tuple[Behaviour, ...] = (
     Behaviour(
         "rate-limited-date",
         "429 with Retry-After as a date",
-        "status 429, the Retry-After in either form, one request upstream",
+        "status 429, the Retry-After in either form, no further request upstream before that time",
         "both forms are HTTP's, and a date that is not understood is a wait of nothing",
         scripts.limited_until,
         judges.wait_passed_on,

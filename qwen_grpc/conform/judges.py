@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 
 from qwen_grpc.conform.answers import TEXT, USAGE
 from qwen_grpc.conform.asking import request_id
@@ -157,12 +158,18 @@ def attempts_bounded(trial: Trial) -> Verdict:
 
 
 def wait_passed_on(trial: Trial) -> Verdict:
-    """429 with the time to wait, and no attempt before that time."""
-    view, count = trial.view, len(trial.records)
-    told = view.headers.get("retry-after", "")
-    good = view.status == 429 and count == 1 and _same_wait(told, trial.marker.seconds)
-    times = "" if count == 1 else f", {count} requests upstream"
+    """429 with the time to wait, and no further attempt before that time."""
+    view, told = trial.view, trial.view.headers.get("retry-after", "")
+    early, count = _early(trial), len(trial.records)
+    good = view.status == 429 and count and not early and _same_wait(told, trial.marker.seconds)
+    times = "" if count == 1 else f", {count} requests upstream, {early or 'none'} of them too early"
     return judged(good, f"status {view.status}, Retry-After {quoted(told or 'missing')}{times}")
+
+
+def _early(trial: Trial) -> int:
+    """How many further attempts came before the time that the attempt before was told to wait for."""
+    gaps = (later.at - record.at for record, later in pairwise(trial.records))
+    return sum(gap < trial.marker.seconds - 1.5 for gap in gaps)
 
 
 def _same_wait(told: str, seconds: float) -> bool:

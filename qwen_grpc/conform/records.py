@@ -16,7 +16,7 @@ Outcome: TypeAlias = Literal["open", "answered", "broken", "left"]
 
 @dataclass(slots=True)
 class Record:
-    """One request. `sent` are the times of the upstream's writes, on its own clock.
+    """One request. `at` is when it arrived, and `sent` are the times of the upstream's writes, on its own clock.
 
     `outcome` is `answered`, `broken` by the upstream, or `left` by the gateway.
     """
@@ -24,6 +24,7 @@ class Record:
     nonce: str
     path: str
     streamed: bool
+    at: float
     outcome: Outcome = "open"
     sent: list[float] = field(default_factory=list)
 
@@ -46,7 +47,7 @@ class Book:
 
     def arrived(self, nonce: str, path: str, *, streamed: bool) -> Record:
         """Notes a request down."""
-        record = Record(nonce, path, streamed)
+        record = Record(nonce, path, streamed, time.monotonic())
         self._records.append(record)
         self._tell()
         return record

@@ -30,8 +30,8 @@ def stream(data: bytes, ending: Ending = "") -> View:
     return View(status=200, headers=SSE, reads=[(1.0, data)], ending=ending, ended_at=1.0)
 
 
-def record(outcome: Outcome = "answered", *sent: float) -> Record:
-    return Record(NONCE, "/v1/chat/completions", True, outcome, [*sent])
+def record(outcome: Outcome = "answered", *sent: float, at: float = 0.0) -> Record:
+    return Record(NONCE, "/v1/chat/completions", True, at, outcome, [*sent])
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,11 @@ def test_the_time_to_wait_for_may_be_a_date(seconds: float, grade: Grade) -> Non
     assert judges.wait_passed_on(trial(view, records=(record(),))).grade is grade
 
 
-def test_who_waits_for_the_limit_makes_no_further_request() -> None:
+@pytest.mark.parametrize(("times", "grade"), [((0.0, 0.2), Grade.FAIL), ((0.0, 7.1, 14.2), Grade.OK)])
+def test_who_tries_again_waits_for_the_time(times: tuple[float, ...], grade: Grade) -> None:
     view = View(status=429, headers={"retry-after": "7"})
-    assert judges.wait_passed_on(trial(view, records=(record(), record()))).grade is Grade.FAIL
+    records = tuple(record(at=at) for at in times)
+    assert judges.wait_passed_on(trial(view, records=records)).grade is grade
 
 
 @pytest.mark.parametrize(("count", "grade"), [(0, Grade.FAIL), (1, Grade.OK), (3, Grade.OK), (4, Grade.FAIL)])
