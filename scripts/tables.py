@@ -29,6 +29,7 @@ from qwen_grpc.errors import QwenError
 from qwen_grpc.routing.reactions import REACTIONS, REFUSED, UNSEEN, Onward
 from qwen_grpc.server import OPTIONS, SERVED
 from qwen_grpc.settings import Settings
+from qwen_grpc.telemetry.definitions import ALL
 from qwen_grpc.upstreams.chat_qwen_ai.models import FAMILIES
 from qwen_grpc.upstreams.chat_qwen_ai.sizes import PIXELS, RATIOS
 from qwen_grpc.upstreams.fetcher import MAX_FETCHED
@@ -271,6 +272,14 @@ def onward() -> Iterator[Row]:
         yield (f"`{kind.reason}`", where.value, where.value if kind in REFUSED else Onward.NOWHERE.value)
 
 
+def metrics() -> Iterator[Row]:
+    """Every metric, in the order of its subject."""
+    yield ("metric", "type", "labels", "unit", "meaning")
+    for one in ALL:
+        labels = ", ".join(_code(label) for label in one.labels)
+        yield (_code(one.name), one.kind.value, labels, one.unit, one.meaning)
+
+
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "endpoints": endpoints,
     "settings": settings,
@@ -297,6 +306,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "layers": layers,
     "reactions": reactions,
     "onward": onward,
+    "metrics": metrics,
     "contract_same": contract.same,
     "contract_differences": contract.differences,
     "contract_beside": contract.beside,
