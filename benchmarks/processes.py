@@ -88,12 +88,14 @@ class Process:
             text=True,
         )
         self._lines: SimpleQueue[str] = SimpleQueue()
-        threading.Thread(target=self._collect, daemon=True).start()
+        self._collector = threading.Thread(target=self._collect, daemon=True)
+        self._collector.start()
 
     def _collect(self) -> None:
         assert self._popen.stdout is not None
-        for line in self._popen.stdout:
-            self._lines.put(line)
+        with self._popen.stdout as printed:
+            for line in printed:
+                self._lines.put(line)
         self._lines.put("")
 
     def announced(self, pattern: str) -> str:
@@ -132,6 +134,7 @@ class Process:
         except subprocess.TimeoutExpired:
             self._popen.kill()
             self._popen.wait()
+        self._collector.join(STOP_S)
 
 
 class Starter:
