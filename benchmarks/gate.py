@@ -9,16 +9,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from benchmarks.bars import Bar, at_least, at_most, shown
+from benchmarks.bars import Bar, at_most, number, shown
 from benchmarks.figures import Results, cost
 from benchmarks.loads import STREAMS_16, WHOLE_16
 from benchmarks.rounds import measure
 from benchmarks.systems import GATEWAY, PLAIN
 
 ROUNDS = 3
-STREAMS, WHOLE = replace(STREAMS_16, seconds=1.5, deltas=50), replace(WHOLE_16, seconds=0.7)
+STREAMS, WHOLE = replace(STREAMS_16, seconds=1.5, deltas=50), replace(WHOLE_16, seconds=1.0)
 # How often the gateway's cost goes into the plain proxy's, and how often it sleeps for a delta.
-LEAST_PER_DELTA, LEAST_PER_REQUEST, MOST_SLEEPS = 1.4, 3.5, 1.3
+LEAST_PER_DELTA, LEAST_PER_REQUEST, MOST_SLEEPS = 1.5, 3.2, 1.3
 
 
 def main() -> int:
@@ -42,10 +42,11 @@ def run() -> Results:
 
 
 def bars(results: Results) -> Iterator[Bar]:
-    """The bars of the gate."""
+    """The bars of the gate. A neighbour only ever adds to what a round costs, so the cheapest rounds are compared."""
     for load, least in ((STREAMS, LEAST_PER_DELTA), (WHOLE, LEAST_PER_REQUEST)):
-        ratio = results.ratio(PLAIN, GATEWAY, load, cost(load))
-        yield Bar(f"CPU, {load.name}, {PLAIN} / {GATEWAY}", f"≥ {least:g}", shown(ratio), at_least(least, ratio))
+        theirs, ours = (results.figure(system, load, cost(load)) for system in (PLAIN, GATEWAY))
+        ratio = theirs.least / ours.least if theirs and ours else 0.0
+        yield Bar(f"CPU, {load.name}, {PLAIN} / {GATEWAY}", f"≥ {least:g}", number(ratio), ratio >= least)
     sleeps = results.figure(GATEWAY, STREAMS, "sleeps_per_delta")
     yield Bar("voluntary switches per delta", f"≤ {MOST_SLEEPS:g}", shown(sleeps), at_most(MOST_SLEEPS, sleeps))
 
