@@ -25,12 +25,12 @@ class Authority:
     def certificate(self) -> Path:
         return self._own.certificate
 
-    def issue(self, name: str, *, days: int = 2) -> Pair:
-        """A certificate that says this name as its subject."""
+    def issue(self, name: str, *, days: int = 2, names: str = "DNS:localhost,IP:127.0.0.1") -> Pair:
+        """A certificate that says this name as its subject. `names` are what it is for."""
         found = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         request = self._folder / f"{name}.csr"
-        names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-        _openssl("req", *NEW, "-subj", f"/CN={name}", "-addext", names, "-out", request, "-keyout", found.key)
+        alternative = f"subjectAltName={names}"
+        _openssl("req", *NEW, "-subj", f"/CN={name}", "-addext", alternative, "-out", request, "-keyout", found.key)
         signed = ("-CA", self._own.certificate, "-CAkey", self._own.key, "-days", days, "-copy_extensions", "copy")
         _openssl("x509", "-req", "-in", request, *signed, "-out", found.certificate)
         return found

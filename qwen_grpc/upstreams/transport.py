@@ -23,6 +23,7 @@ from qwen_grpc import __version__
 from qwen_grpc.upstreams.alarm import within
 from qwen_grpc.upstreams.connection import Connection
 from qwen_grpc.upstreams.messages import Request, Response, Server
+from qwen_grpc.upstreams.names import Names
 
 # We say who we are, and do not ask for compressed answers: a stream would wait for its compressor.
 HEADERS = {
@@ -58,6 +59,7 @@ class Transport:
     def __init__(self, verify: ssl.SSLContext | None = None, *, connect_s: float = 5.0) -> None:
         self._verify = verify or authorities()
         self._connect_s = connect_s
+        self._names = Names()
         self._open: set[Connection] = set()
         self._free: defaultdict[Server, list[Connection]] = defaultdict(list)
         self._sweeper: asyncio.TimerHandle | None = None
@@ -138,7 +140,7 @@ class Transport:
 
     async def _connection(self, server: Server) -> Connection:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+        found = await self._names.addresses(server.host, server.port)
         sock = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -215,6 +215,18 @@ FAULTS = (
         ],
     ),
     Fault(
+        33,
+        "a kept connection is closed just as it is used again",
+        [
+            Variant("a goodbye", HI, state=BrokenUpstream.hanging_up),
+            Variant("after the request was read: nobody knows what was done", TRUNCATED, [Step.CLOSE]),
+        ],
+        proofs=[
+            "tests/integration/test_transport_framing.py::"
+            "test_what_lies_unread_on_a_kept_connection_is_seen_before_a_post_is_written_to_it"
+        ],
+    ),
+    Fault(
         34,
         "GOAWAY, REFUSED_STREAM, RST_STREAM from an HTTP/2 upstream",
         absent="calls to upstreams speak HTTP/1.1 and nothing else, so there is no frame of HTTP/2 to come back",

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from faces import Face
-from raw_server import RawServer, Script, deaf_port
+from raw_server import RawServer, Script, answer, deaf_port
 
 # How completions are answered: a script, or what makes one for the upstream. A number is a pause in seconds.
 Play = Script | Callable[["BrokenUpstream"], Script]
@@ -62,6 +62,16 @@ class BrokenUpstream(RawServer):
         self._listener.close()
         await self.close()
 
+    async def forget_connections(self) -> None:
+        """Hangs up on everybody, and goes on listening."""
+        await self.close()
+
+    @asynccontextmanager
+    async def hanging_up(self) -> AsyncIterator[None]:
+        """Says goodbye on kept connections."""
+        self.hang_up()
+        yield
+
     @asynccontextmanager
     async def absent(self) -> AsyncIterator[None]:
         """Refuses connections."""
@@ -82,10 +92,20 @@ class BrokenUpstream(RawServer):
         """Shows another certificate, or speaks no TLS."""
         usual = self._tls
         await self.stop()
-        await self.start(tls)
+        if tls is None:
+            self._listener = await asyncio.start_server(refuse, "127.0.0.1", self.port)
+        else:
+            await self.start(tls)
         yield
         await self.stop()
         await self.start(usual)
+
+
+async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Says of anything that it is no HTTP."""
+    await reader.read(1)
+    writer.write(answer(b"", status=b"400 Bad Request"))
+    writer.close()
 
 
 def path_of(request: bytes) -> bytes:

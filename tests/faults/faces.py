@@ -92,6 +92,8 @@ LISTING = answer(b'{"object":"list","data":[{"id":"qwen-test","object":"model","
 def _engine(behind: Behind) -> tuple[Upstream, Origin]:
     table = {"kind": "openai_engine", "base_url": f"{behind.url}/v1", "caller_keys": ["*"], "dialect": "generic"}
     made = OpenAiEngine("gpu", UpstreamConfig.model_validate(table), clocks=behind.clocks)
+    # Operators trust the usual authorities, and there is no setting for others.
+    made._server._verify = behind.verify
     return made, made._server
 
 

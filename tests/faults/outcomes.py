@@ -51,7 +51,7 @@ class Failed:
         return replace(self, waits=(least, least if most is None else most))
 
     def check(self, way: str, outcome: Outcome) -> None:
-        assert _short(outcome.text) == (self.said if way.endswith("stream") else "")
+        assert _short(outcome.text) == (self.said if way.endswith("stream") else ""), outcome
         failure = outcome.failure
         if way.startswith("gRPC"):
             assert isinstance(failure, GrpcFailure), outcome
