@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from qwen_grpc.configuration import UpstreamConfig
+from qwen_grpc.hops import Hops
 from qwen_grpc.routing.fleet import Build
 from qwen_grpc.settings import Settings
 from qwen_grpc.upstreams.base import Upstream
@@ -12,10 +13,12 @@ from qwen_grpc.upstreams.fetcher import Fetcher
 from qwen_grpc.upstreams.openai_engine import OpenAiEngine
 
 
-def builder(settings: Settings) -> Build:
-    """Makes the adapter of an upstream; it is not opened yet."""
+def builder(settings: Settings, hops: Hops | None = None) -> Build:
+    """Makes the adapter of an upstream; it is not opened yet. `hops` is how own engines know this gateway."""
 
     def build(name: str, config: UpstreamConfig) -> Upstream:
+        if config.kind == "openai_engine":
+            return _openai_engine(name, config, settings, hops)
         return _ADAPTERS[config.kind](name, config, settings)
 
     return build
@@ -32,13 +35,12 @@ def _dashscope(name: str, config: UpstreamConfig, settings: Settings) -> Upstrea
     return DashScope(name, config.model_copy(update={"base_url": origin}))
 
 
-def _openai_engine(name: str, config: UpstreamConfig, settings: Settings) -> Upstream:
+def _openai_engine(name: str, config: UpstreamConfig, settings: Settings, hops: Hops | None) -> Upstream:
     fetcher = Fetcher() if settings.qwen_fetch_media else None
-    return OpenAiEngine(name, config, fetcher=fetcher, models_s=settings.model_cache_duration)
+    return OpenAiEngine(name, config, fetcher=fetcher, models_s=settings.model_cache_duration, hops=hops)
 
 
 _ADAPTERS: Mapping[str, Callable[[str, UpstreamConfig, Settings], Upstream]] = {
     "chat_qwen_ai": _chat_qwen_ai,
     "dashscope": _dashscope,
-    "openai_engine": _openai_engine,
 }

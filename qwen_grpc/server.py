@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 
 from qwen_grpc.assembly import builder
 from qwen_grpc.configuration import Configuration
+from qwen_grpc.hops import Hops
 from qwen_grpc.inprocess import InProcessChannel
 from qwen_grpc.interceptors.admission import Admission
 from qwen_grpc.interceptors.around import Around
@@ -176,8 +177,11 @@ class AdminDoor:
 class Server:
     """The services on an in-process channel, and on a gRPC port once `listen` was called."""
 
-    def __init__(self, fleet: Fleet, settings: Settings, ledger: Ledger, *, reuse_port: bool = False) -> None:
+    def __init__(
+        self, fleet: Fleet, settings: Settings, ledger: Ledger, hops: Hops | None = None, *, reuse_port: bool = False
+    ) -> None:
         self._fleet = fleet
+        self._hops = hops or Hops()
         self._drain = Drain()
         self._settings = settings
         self.telemetry = wanted(settings)
@@ -202,7 +206,7 @@ class Server:
         # Outermost first. `observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
         observe = Observe(*(self.telemetry.calls if self.telemetry is not None else ()))
         scopes = Around(observe, translate_errors, self._drain, Limit(self.pressure), default_deadline)
-        return (scopes, Admission(router.is_public))
+        return (scopes, Admission(self._hops, router.is_public))
 
     async def start(self) -> None:
         """Reports healthy; the in-process channel works from now on."""
@@ -272,9 +276,10 @@ async def serving(
     settings: Settings, configuration: Configuration | None = None, *, reuse_port: bool = False
 ) -> AsyncIterator[Server]:
     """A started server with the upstreams of the configuration; on leaving, running calls have been drained."""
-    async with Ledger(settings.qwen_ledger) as ledger, Fleet(builder(settings)) as fleet:
+    hops = Hops()
+    async with Ledger(settings.qwen_ledger) as ledger, Fleet(builder(settings, hops)) as fleet:
         await fleet.swap(configuration or Configuration.model_validate({}))
-        server = Server(fleet, settings, ledger, reuse_port=reuse_port)
+        server = Server(fleet, settings, ledger, hops, reuse_port=reuse_port)
         await server.start()
         with server.pressure.watched():
             try:

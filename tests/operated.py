@@ -57,7 +57,8 @@ class Operated(House):
     def pass_time(self, seconds: float) -> None:
         """All that is left alone until a time is so much nearer to it."""
         for entry in self.gateway.server._fleet.router.snapshot.entries:
-            entry.breaker._until -= seconds
+            if entry.breaker.state != "closed":
+                entry.breaker._until -= seconds
             for health in entry.health:
                 for trouble in health.troubles.values():
                     trouble.until -= seconds

@@ -12,6 +12,7 @@ from qwen_grpc.answering import Answering, Messages
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import ApiKey, Credentials
+from qwen_grpc.hops import Hops
 from qwen_grpc.upstreams.base import (
     NO_ATTACHMENTS,
     NO_KEY,
@@ -54,7 +55,7 @@ class OpenAiEngine(Upstream):
 
     stores_files: ClassVar[bool] = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what an operator sets, and what a test does
         self,
         name: str,
         config: UpstreamConfig,
@@ -62,11 +63,12 @@ class OpenAiEngine(Upstream):
         fetcher: Fetcher | None = None,
         clocks: Clocks | None = None,
         models_s: float = MODELS_S,
+        hops: Hops | None = None,
     ) -> None:
         self.name = name
         self._config = config
         self._models_s = models_s
-        self._server = server = EngineServer(name, config.base_url, clocks)
+        self._server = server = EngineServer(name, config.base_url, clocks, hops)
         self._dialect = Detected(server, config.dialect)
         self._lists: OrderedDict[str, ModelCache] = OrderedDict()
         self._inlining = Inlining(fetcher)

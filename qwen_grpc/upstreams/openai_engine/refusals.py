@@ -19,6 +19,7 @@ from qwen_grpc.errors import (
     ContextLength,
     CredentialExpired,
     InvalidParameter,
+    LoopDetected,
     ModelNotFound,
     NotFound,
     QwenError,
@@ -203,4 +204,5 @@ _PLAIN: Mapping[int, tuple[type[QwenError], str]] = {
     401: (CredentialExpired, "it does not take this key; use one that this engine was started with"),
     403: (AccessDenied, "this key may not use the model or feature there"),
     413: (TooLarge, "the request is larger than it takes"),
+    508: (LoopDetected, "it is a gateway that this call has passed before; look at the base_url of both"),
 }

@@ -8,6 +8,7 @@ import httpx
 
 from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import UpstreamProtocol
+from qwen_grpc.hops import Hops
 from qwen_grpc.openai_json.jsontext import load
 from qwen_grpc.upstreams.http import Clocks, Origin
 from qwen_grpc.upstreams.messages import Content, Request, Response
@@ -24,15 +25,16 @@ MAX_DOCUMENT_BYTES = 64 << 20
 class EngineServer(Origin):
     """The server behind a base URL of the operator's. No request may name another one."""
 
-    def __init__(self, name: str, base_url: str, clocks: Clocks | None = None) -> None:
+    def __init__(self, name: str, base_url: str, clocks: Clocks | None = None, hops: Hops | None = None) -> None:
         super().__init__(base_url, clocks=clocks or CLOCKS)
         self.name = name
+        self._hops = hops or Hops()
         self.place = f"{name} at {httpx.URL(self.base_url).netloc.decode()}"
         self.root = self.base_url.removesuffix("/v1")
 
     def authorized(self, credentials: Credentials) -> dict[str, str]:
-        """The headers of a call: the key, if the engine needs one, and the trace."""
-        return authorized(credentials, self.name)
+        """The headers of a call: the key, if the engine needs one, the trace, and the gateways that it has passed."""
+        return authorized(credentials, self.name) | self._hops.onward()
 
     async def document(
         self, method: str, path: str, credentials: Credentials, content: Content = None, content_type: str = JSON
