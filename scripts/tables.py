@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import contract
 import dashscope
+from behaviours import behaviours
 from clients import clients
 from features import features
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -303,6 +304,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "engines": engines,
     "features": features,
     "purposes": purposes,
+    "behaviours": behaviours,
     "layers": layers,
     "reactions": reactions,
     "onward": onward,
