@@ -180,11 +180,11 @@ async def test_a_full_gateway_answers_and_counts_whom_it_refuses() -> None:
 
 @pytest.mark.asyncio
 async def test_a_draining_gateway_answers_until_its_last_call_has_ended() -> None:
-    async with open_house(Behaviour(pace_s=0.02), metrics_port=0, qwen_drain=10) as house:
+    async with open_house(Behaviour(pace_s=0.02), metrics_port=0) as house:
         body = question("[[sim:long:50]]", stream=True)
         running = asyncio.create_task(house.http.post("/v1/chat/completions", json=body, headers=bearer()))
         await until(lambda: house.gateway.server.pressure.calls == 1)
-        draining = asyncio.create_task(house.gateway.drain())
+        draining = asyncio.create_task(house.gateway.server.drain(10))
         await asyncio.sleep(0)
         found = await scrape(port_of(house))
         assert (found.of("qwen_grpc_draining"), found.of("qwen_grpc_calls_in_flight", rpc=STREAM)) == (1, 1)

@@ -1,6 +1,7 @@
 """The scopes of a call: outcome, errors, limits, drain."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -30,6 +31,8 @@ from qwen_grpc.interceptors.observe import Observe
 from qwen_grpc.interceptors.shedding import Limit
 from qwen_grpc.interceptors.translate_errors import MAX_TEXT_BYTES, clipped, status_of, translate_errors
 from qwen_grpc.pressure import Caps, Pressure
+from qwen_grpc.v1.chat_pb2 import StreamChatResponse
+from qwen_grpc.v1.common_pb2 import Usage
 
 Scope = Callable[[Call], AbstractAsyncContextManager[None]]
 
@@ -225,6 +228,40 @@ def test_a_stream_tells_its_messages_and_its_first() -> None:
         "first_ms": 250.0,
         "request_id": "r1",
     }
+
+
+def test_an_answer_tells_what_it_cost_and_where_it_was_tried() -> None:
+    one = call(streams=True)
+    one.method, one.messages, one.deltas, one.attempts = "/qwen.v1.ChatService/StreamChat", 2, 5, 3
+    one.last = StreamChatResponse(usage=Usage(prompt_tokens=7, completion_tokens=31))
+    found = line(one)
+    assert {name: found[name] for name in ("deltas", "tries", "input_tokens", "output_tokens")} == {
+        "deltas": 5,
+        "tries": 3,
+        "input_tokens": 7,
+        "output_tokens": 31,
+    }
+
+
+def test_a_call_tells_how_long_it_went_on_after_its_caller_left() -> None:
+    one = call()
+    one.context.left_at = time.monotonic() - 3
+    assert 3000 <= line(one)["left_ms"] < 60_000
+
+
+def test_watchers_are_told_of_the_begin_and_of_the_end_with_its_code() -> None:
+    told: list[Any] = []
+
+    def watch(one: Call) -> Callable[[], None]:
+        told.append(one.code)
+        return lambda: told.append((one.code, one.ended_at >= one.started_at))
+
+    async def left() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await inside(Observe(watch, watch), call(), asyncio.CancelledError())
+
+    run(left())
+    assert told == [grpc.StatusCode.OK] * 2 + [(grpc.StatusCode.CANCELLED, True)] * 2
 
 
 def test_a_failed_call_tells_its_reason() -> None:
