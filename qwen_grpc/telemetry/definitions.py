@@ -166,7 +166,9 @@ REFUSALS = Definition(
     ("reason",),
 )
 REQUEST_BYTES = Definition("qwen_grpc_request_bytes", Kind.GAUGE, "Bytes of requests in hand.", unit="bytes")
-DRAINING = Definition("qwen_grpc_draining", Kind.GAUGE, "1 once new calls are refused, since the process was asked to end.")
+DRAINING = Definition(
+    "qwen_grpc_draining", Kind.GAUGE, "1 once new calls are refused, since the process was asked to end."
+)
 LAG = Definition(
     "qwen_grpc_event_loop_lag_seconds",
     Kind.HISTOGRAM,

@@ -1,10 +1,12 @@
 """`GET /metrics`, on a port of its own that nobody beyond this machine reaches."""
 
 import socketserver
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 
+import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -13,6 +15,7 @@ PATH = "/metrics"
 SILENCE_S = 5.0
 # How often the thread looks whether it shall end.
 LOOK_S = 0.2
+log = structlog.get_logger()
 
 
 class MetricsDoor:
@@ -39,8 +42,11 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A scraper that hangs up early is no trouble of ours."""
+    def handle_error(self, *_: object) -> None:
+        """Logs what is a fault of ours; a scraper that hangs up early is none."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            log.error("scrape failed", exc_info=error)
 
 
 def _handler(registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
