@@ -31,7 +31,9 @@ CASES = [Case(found.parent) for kind in ("dashscope", "engine") for found in sor
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.folder.parent.name} {case.folder.name}")
 KEYS = {"dashscope": ApiKey("sk-of-the-story"), "engine": ApiKey("gpu-of-the-story")}
 # What is about the connection, and says nothing of the request.
-USUAL = (b"host", b"accept", b"accept-encoding", b"connection", b"content-length", b"user-agent", b"content-type")
+USUAL = (
+    b"host", b"accept", b"accept-encoding", b"connection", b"content-length", b"user-agent", b"content-type", b"via",
+)  # fmt: skip
 
 
 def dashscope(url: str) -> dict[str, Any]:
