@@ -10,13 +10,13 @@ from qwen_grpc.conform.answers import TEXT, USAGE
 from qwen_grpc.conform.asking import request_id
 from qwen_grpc.conform.scripts import AGAIN, MANY_BYTES, SEPARATORS, TOOL, call_id
 from qwen_grpc.conform.trials import Trial
-from qwen_grpc.conform.verdicts import Judge, Verdict, described, fail, judged, not_offered, ok, quoted
+from qwen_grpc.conform.verdicts import Judge, Verdict, counted, described, fail, judged, not_offered, ok, quoted
 from qwen_grpc.conform.views import View
 
 MAX_ATTEMPTS = 3
 # Acknowledgements that are waited for come after 40 ms; what is less may be the machine's noise.
 SECOND_EVENT_S = 0.025
-NOT_OFFERED = (400, 404, 405, 501)
+NOT_OFFERED = (400, 401, 403, 404, 405, 501)
 
 
 def _success(view: View) -> bool:
@@ -70,7 +70,7 @@ def second_event_prompt(trial: Trial) -> Verdict:
     if not all(_success(view) and view.text == "".join(TEXT) for view in trial.views):
         return fail(described(trial.view))
     if len(trial.records) != len(trial.views):
-        return fail(f"{len(trial.records)} requests upstream for {len(trial.views)} questions")
+        return fail(f"{counted(len(trial.records), 'request')} for {len(trial.views)} questions")
     late = min(_late(view, record.sent) for view, record in zip(trial.views, trial.records, strict=True))
     return judged(late <= SECOND_EVENT_S, f"late by {max(late, 0) * 1000:.0f} ms")
 
@@ -147,14 +147,14 @@ def nothing_invented(trial: Trial) -> Verdict:
 def asked_once(trial: Trial) -> Verdict:
     """No second attempt once words have been delivered."""
     count = len(trial.records)
-    return judged(count == 1 and AGAIN not in trial.view.text, f"{count} requests upstream, {described(trial.view)}")
+    return judged(count == 1 and AGAIN not in trial.view.text, f"{counted(count, 'request')}, {described(trial.view)}")
 
 
 def attempts_bounded(trial: Trial) -> Verdict:
     """An error status after few attempts."""
     count = len(trial.records)
     good = 1 <= count <= MAX_ATTEMPTS and trial.view.status >= 500
-    return judged(good, f"{count} requests upstream, {described(trial.view)}")
+    return judged(good, f"{counted(count, 'request')}, {described(trial.view)}")
 
 
 def wait_passed_on(trial: Trial) -> Verdict:
@@ -162,7 +162,7 @@ def wait_passed_on(trial: Trial) -> Verdict:
     view, told = trial.view, trial.view.headers.get("retry-after", "")
     early, count = _early(trial), len(trial.records)
     good = view.status == 429 and count and not early and _same_wait(told, trial.marker.seconds)
-    times = "" if count == 1 else f", {count} requests upstream, {early or 'none'} of them too early"
+    times = "" if count == 1 else f", {counted(count, 'request')}, {early or 'none'} of them too early"
     return judged(good, f"status {view.status}, Retry-After {quoted(told or 'missing')}{times}")
 
 
@@ -212,9 +212,9 @@ def ordered_once(trial: Trial) -> Verdict:
     """One order upstream, and the same answer twice."""
     first, second = trial.views
     if not trial.records and first.status in NOT_OFFERED:
-        return not_offered(f"no pictures here: {described(first)}")
+        return not_offered(f"no such orders here: {described(first)}")
     same = first.status == 200 and _pictures(first) == _pictures(second) != []
-    seen = f"{len(trial.records)} orders upstream, answers {first.status} and {second.status}"
+    seen = f"{counted(len(trial.records), 'order')}, answers {first.status} and {second.status}"
     return judged(same and len(trial.records) == 1, seen)
 
 

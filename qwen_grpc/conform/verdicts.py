@@ -10,7 +10,7 @@ from typing import TypeAlias
 from qwen_grpc.conform.trials import Trial
 from qwen_grpc.conform.views import View
 
-MAX_QUOTED = 60
+MAX_QUOTED = 80
 
 
 class Grade(Enum):
@@ -56,6 +56,11 @@ def quoted(text: object) -> str:
     """Some words of somebody else, on one line and not many."""
     plain = "".join(character if character.isprintable() else "·" for character in str(text))
     return plain if len(plain) <= MAX_QUOTED else plain[: MAX_QUOTED - 1] + "…"
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something that arrived upstream."""
+    return f"{count} {what}{'' if count == 1 else 's'} upstream"
 
 
 _ENDINGS = {

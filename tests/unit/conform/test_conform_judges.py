@@ -176,6 +176,7 @@ PICTURES = tuple(b'{"data":[{"b64_json":"%s"}]}' % data for data in (b"AA", b"BB
         ((200, 200), (PICTURES[0], PICTURES[0]), 2, Grade.FAIL),
         ((200, 409), (PICTURES[0], ERROR), 1, Grade.FAIL),
         ((404, 404), (ERROR, ERROR), 0, Grade.NA),
+        ((401, 401), (ERROR, ERROR), 0, Grade.NA),
         ((500, 500), (ERROR, ERROR), 0, Grade.FAIL),
     ],
 )
