@@ -289,8 +289,11 @@ async def serving(
 
 
 def _caps(settings: Settings) -> Caps:
-    """How much is taken on: as set, and of memory a share of what the process may have."""
-    rss = settings.max_rss
-    if rss is None:
-        rss = int(RSS_SHARE * (limit_bytes() or 0))
+    """How much is taken on."""
+    rss = usual_rss() if settings.max_rss is None else settings.max_rss
     return Caps(settings.qwen_max_calls, settings.max_inflight_bytes, rss)
+
+
+def usual_rss() -> int:
+    """Bytes of memory beyond which calls are refused: a share of what the process may have; 0 where nobody says."""
+    return int(RSS_SHARE * (limit_bytes() or 0))

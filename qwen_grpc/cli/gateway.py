@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from qwen_grpc.cli.descriptors import make_room
 from qwen_grpc.cli.running import say, settle_memory
 from qwen_grpc.cli.source import Loaded, Source
 from qwen_grpc.cli.watching import watching
@@ -135,13 +136,15 @@ async def run_gateway(loaded: Loaded, source: Source, *, reuse_port: bool = Fals
     """Serves until a signal, then drains."""
     settings, shim = loaded.settings, loaded.shim
     configure(settings.log_level, settings.log_format)
+    connections = shim.max_connections if shim is not None else 0
+    warnings = filter(None, [make_room(settings.qwen_max_calls + connections)])
     # Before anybody is told that we are ready, and may send a signal.
     stop = Stop()
     async with (
         open_gateway(settings, shim, loaded.configuration, reuse_port=reuse_port) as opened,
         watching(source, loaded, lambda fresh: opened.swap(fresh.configuration), told=opened.server.reloaded),
     ):
-        for line in _ready_lines(opened, shim):
+        for line in (*_ready_lines(opened, shim), *warnings):
             say(line)
         settle_memory()
         await stop.asked()

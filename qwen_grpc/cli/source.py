@@ -49,6 +49,10 @@ class Source:
         """The same with another port for metrics."""
         return replace(self, flags={**self.flags, "metrics_port": port})
 
+    def with_memory(self, max_rss: int) -> Self:
+        """The same with another limit of memory."""
+        return replace(self, flags={**self.flags, "max_rss": max_rss})
+
     def on_ports(self, grpc_port: int, port: int | None = None) -> Self:
         """The same with ports that are settled."""
         flags, shim_flags = {**self.flags, "grpc_port": grpc_port}, {**self.shim_flags, "port": port}

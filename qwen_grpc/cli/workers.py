@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from qwen_grpc.cli.gateway import run_gateway
 from qwen_grpc.cli.running import fail, run
 from qwen_grpc.cli.source import Loaded, Source
+from qwen_grpc.server import usual_rss
 from qwen_grpc.settings import BadSettings
 from rest_shim.door import bound_socket
 
@@ -22,6 +23,9 @@ def supervise(loaded: Loaded, source: Source, count: int) -> None:
     if shim is not None:
         holds.append(_reserve("PORT", shim.host, shim.port))
     source = source.on_ports(*(hold.getsockname()[1] for hold in holds))
+    if settings.max_rss is None:
+        # What the control group may have is theirs together.
+        source = source.with_memory(usual_rss() // count)
     spawn = multiprocessing.get_context("spawn")
     sources = [_of_worker(number, source, settings.metrics_port) for number in range(count)]
     workers: list[BaseProcess] = [spawn.Process(target=_work, args=(one,)) for one in sources]

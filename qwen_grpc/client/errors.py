@@ -21,6 +21,7 @@ WORTH_A_RETRY = frozenset(
         *("RATE_LIMITED", "TOKEN_QUOTA", "CHAT_BUSY", "UPSTREAM_CONNECT", "UPSTREAM_ERROR", "UPSTREAM_UNAVAILABLE"),
         *("UPSTREAM_EMPTY", "OVERLOADED", "TENANT_LIMIT", "NO_CREDENTIAL", "CIRCUIT_OPEN", "SHUTTING_DOWN"),
         *("STATE_STORE_UNAVAILABLE", "UPSTREAM_HEADERS_TIMEOUT", "UPSTREAM_TTFB_TIMEOUT", "UPSTREAM_PROTOCOL"),
+        "IDEMPOTENCY_KEY_IN_USE",
         # The connection failed; no gateway gave a reason.
         Status.UNAVAILABLE.name,
     }
@@ -52,7 +53,9 @@ class QwenError(Exception):
         self.retry_after = details.retry_after
         self.request_id = details.request_id
         self.attempts = tuple(filter(None, details.facts.get("attempts", "").split(", ")))
-        self.may_retry = details.reason in WORTH_A_RETRY and not begun and "partial" not in details.facts
+        # The gateway has tried as often as it may, and nobody said when it gets better.
+        spent = "exhausted" in details.facts and details.retry_after is None
+        self.may_retry = details.reason in WORTH_A_RETRY and not (begun or spent or "partial" in details.facts)
 
     def __str__(self) -> str:
         named = f" (request {self.request_id})" if self.request_id else ""
@@ -95,7 +98,7 @@ class Limited(QwenError):
     reasons = frozenset(
         {
             *("QUOTA_EXHAUSTED", "RATE_LIMITED", "TOKEN_QUOTA", "TENANT_LIMIT", "NO_CREDENTIAL", "OVERLOADED"),
-            "CHAT_BUSY",
+            *("CHAT_BUSY", "IDEMPOTENCY_KEY_IN_USE"),
         }
     )
     statuses = frozenset({Status.RESOURCE_EXHAUSTED, Status.ABORTED})
