@@ -198,7 +198,7 @@ REQUESTS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         "invalid-json",
-        "the client sends a body that is no JSON",
+        "the client sends a body that is no JSON; the upstream would refuse it likewise",
         "status 400 with error.message, error.type and error.code",
         "clients repeat what looks like a failure of the server",
         scripts.plain,
@@ -208,7 +208,7 @@ REQUESTS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         "unknown-model",
-        "the client names a model that nobody has",
+        "the client names a model that nobody has; the upstream would refuse it likewise",
         "status 404 with error.message, error.type and error.code",
         "the client can mend that, and need not try again",
         scripts.unknown,

@@ -179,12 +179,8 @@ def refused(_: Asked) -> Iterator[Step]:
 
 def unknown(asked: Asked) -> Iterator[Step]:
     """404 for a model that is not there."""
-    yield whole(no_model(asked.model), status="404 Not Found")
-
-
-def no_model(name: str) -> bytes:
-    """What the upstream says of a model that it does not have."""
-    return error(f"The model `{name}` does not exist.", "invalid_request_error", "model_not_found", "model")
+    body = error(f"The model `{asked.model}` does not exist.", "invalid_request_error", "model_not_found", "model")
+    yield whole(body, status="404 Not Found")
 
 
 # -- failures that look like success ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from qwen_grpc.conform import answers
 from qwen_grpc.conform.answers import Asked, Break, Pause, Step
 from qwen_grpc.conform.markers import Marker, find
 from qwen_grpc.conform.records import Book, Record
-from qwen_grpc.conform.scripts import Script, no_model, picture, plain
+from qwen_grpc.conform.scripts import Script, picture, plain, unknown
 from qwen_grpc.conform.wire import Gone, Request, Wire
 
 # What nobody serves.
@@ -27,6 +27,7 @@ TOOL = "qwen-grpc conform"
 # Beside the API: what arrived.
 CONTROL = "/conform/"
 MAX_WAIT_S = 60.0
+_NO_JSON = answers.error("The body is no JSON object.", "invalid_request_error", "invalid_json")
 
 
 class FaultUpstream:
@@ -84,8 +85,11 @@ class FaultUpstream:
         return answers.dump(await self.book.when(nonce, query.get("until", "arrived"), within))
 
     async def _play(self, wire: Wire, request: Request, otherwise: Script) -> None:
-        marker = find(request.body) or Marker("", "")
-        asked = self._asked(request, marker)
+        body, marker = _object(request.body), find(request.body) or Marker("", "")
+        if body is None:
+            await wire.write(answers.whole(_NO_JSON, status="400 Bad Request"))
+            return
+        asked = self._asked(body, marker)
         record = self.book.arrived(marker.nonce, request.path, streamed=asked.streamed)
         try:
             for step in self._steps(asked, otherwise):
@@ -98,11 +102,10 @@ class FaultUpstream:
 
     def _steps(self, asked: Asked, otherwise: Script) -> Iterator[Step]:
         if asked.model == NO_MODEL:
-            return iter([answers.whole(no_model(asked.model), status="404 Not Found")])
+            return unknown(asked)
         return self._scripts.get(asked.marker.name, otherwise)(asked)
 
-    def _asked(self, request: Request, marker: Marker) -> Asked:
-        body = _object(request.body)
+    def _asked(self, body: Mapping[str, Any], marker: Marker) -> Asked:
         options = body.get("stream_options")
         return Asked(
             marker,
@@ -126,11 +129,11 @@ class FaultUpstream:
                 raise Gone
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, Any] | None:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.DecodeError:
-        return {}
+        return None
 
 
 def _models() -> bytes:

@@ -102,9 +102,10 @@ async def test_what_has_no_marker_is_answered_well_and_what_is_no_http_is_hung_u
     async with upstream() as (served, reader, writer), httpx.AsyncClient(base_url=served.url) as http:
         models = [row["id"] for row in (await http.get("/v1/models")).json()["data"]]
         answer = await http.post("/v1/chat/completions", json={"model": "any", "messages": []})
+        no_json = await http.post("/v1/chat/completions", content=b'{"model"')
         nowhere = await http.get("/v2")
         writer.write(b"hello\r\n\r\n")
         end = await asyncio.wait_for(reader.read(ALL), 5)
     assert "conform" in models
     assert answer.json()["choices"][0]["finish_reason"] == "stop"
-    assert (nowhere.status_code, end) == (404, b"")
+    assert (no_json.status_code, nowhere.status_code, end) == (400, 404, b"")
