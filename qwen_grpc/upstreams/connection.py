@@ -22,6 +22,10 @@ class NotHttp(httpx.RemoteProtocolError):
 class Pool(Protocol):
     """Who keeps connections."""
 
+    @property
+    def inbox(self) -> memoryview:
+        """Where each read of one of them goes; what comes is taken out before the next read of any."""
+
     def release(self, connection: "Connection") -> None:
         """Takes back a connection whose exchange is complete."""
 
@@ -29,7 +33,7 @@ class Pool(Protocol):
         """Learns that a connection is gone."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Carries one exchange at a time. The loop and httptools' parser call its methods."""
 
     def __init__(self, pool: Pool, server: Server) -> None:
@@ -108,14 +112,18 @@ class Connection(asyncio.Protocol):
         """The connection stands."""
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self._pool.inbox
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Some bytes of a response."""
         if self.closed:
             return
         self.answered = True
-        self._bare += len(data)
+        self._bare += nbytes
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._pool.inbox[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(NotHttp("the server's answer is not valid HTTP"))
         if self._response is not None:

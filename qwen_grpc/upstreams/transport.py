@@ -36,6 +36,8 @@ HEADERS = {
 KEEP_S = 15.0
 # How long the first address of a host may take before the next one is tried beside it (RFC 8305).
 NEXT_ADDRESS_S = 0.25
+# The most that one read brings, and so the most of an answer that is in hand while its client does not read.
+READ_BYTES = 16 * 1024
 
 
 @cache
@@ -59,6 +61,7 @@ class Transport:
     def __init__(self, verify: ssl.SSLContext | None = None, *, connect_s: float = 5.0) -> None:
         self._verify = verify or authorities()
         self._connect_s = connect_s
+        self.inbox = memoryview(bytearray(READ_BYTES))
         self._names = Names()
         self._open: set[Connection] = set()
         self._free: defaultdict[Server, list[Connection]] = defaultdict(list)
