@@ -4,8 +4,10 @@ import json
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from conform_runs import conform_gateway
+from gateway_process import started
 from operated import TEAM_A
 from raw_server import answer, raw_server
 from subprocesses import Ended, run
@@ -112,3 +114,24 @@ async def test_something_else_than_a_fault_upstream_is_told_as_such(tmp_path: Pa
     async with raw_server([answer(b"hello")]) as other:
         ended = await conform(tmp_path, "http://127.0.0.1:9", "--upstream", other.url)
     assert (ended.code, "is not a fault upstream" in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.asyncio
+async def test_the_upstream_alone_says_where_it_is_and_how_to_use_it(tmp_path: Path) -> None:
+    async with started("qwen_grpc", "conform-upstream", "--port", "0", folder=tmp_path) as process:
+        url = (await process.line()).removeprefix("the fault upstream listens on ")
+        await process.heard(f'base_url = "{url}/v1"')
+        async with httpx.AsyncClient(base_url=url) as http:
+            told = (await http.get("/conform/")).json()
+        process.signal()
+        code = await process.ended()
+    assert (told["tool"], told["behaviours"], code) == ("qwen-grpc conform", sorted(SCRIPTS), 0)
+
+
+@pytest.mark.asyncio
+async def test_a_port_that_is_taken_is_told_as_such(tmp_path: Path) -> None:
+    async with raw_server([answer()]) as other:
+        taken = other.url.removeprefix("http://")
+        ended = await conform(tmp_path, "http://127.0.0.1:9", "--listen", taken)
+    assert ended.code == 2
+    assert ended.err.startswith(f"cannot listen on {taken}: ")
