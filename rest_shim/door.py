@@ -17,6 +17,8 @@ from rest_shim.gate import CONNECTIONS, overloaded, raw_answer
 from rest_shim.running import Running
 
 BACKLOG = 4096
+# What may wait in memory for a client that does not read, before whoever writes waits too.
+UNREAD_BYTES = 16 * 1024
 # What an answer that was cut gets to leave.
 LAST_WORDS_S = 1.0
 
@@ -44,6 +46,7 @@ class Connection(HttpProtocol):
         """Begins to serve, unless there are as many connections as there may be."""
         if len(self.connections) < self.app.config.MAX_CONNECTIONS:
             super().connection_made(transport)  # type: ignore[no-untyped-call]
+            transport.set_write_buffer_limits(high=UNREAD_BYTES)
             return
         refusal = self.app.ctx.room.refusal(CONNECTIONS)
         transport.set_protocol(TurnedAway())

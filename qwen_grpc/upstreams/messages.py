@@ -11,7 +11,7 @@ import httpx
 from qwen_grpc.upstreams.alarm import Alarm
 
 # What has arrived and was not read yet; beyond this, the connection reads no more.
-HIGH_WATER = 16 * 1024
+HIGH_WATER = 8 * 1024
 
 Content = bytes | AsyncIterable[bytes] | None
 # Takes what one read brought; says whether it wants more.
