@@ -112,16 +112,15 @@ class Pressure:
         text = TEXTS[Shortage(shortage)].format(calls=self._caps.calls, bytes=self._caps.request_bytes)
         return Overloaded(text, retry_after=soon())
 
-    @contextmanager
-    def call(self) -> Iterator[None]:
-        """Counts a call while it runs. Raises `Overloaded` when there are as many as there may be."""
+    def begin(self) -> None:
+        """Counts a call that begins, until `end`. Raises `Overloaded` when there are as many as there may be."""
         if self.calls >= self._caps.calls:
             raise self.refusal(Shortage.CALLS)
         self.calls += 1
-        try:
-            yield
-        finally:
-            self.calls -= 1
+
+    def end(self) -> None:
+        """A call is over."""
+        self.calls -= 1
 
     def take(self, size: int) -> Shortage | None:
         """Takes bytes of a request in hand, to be given back with `give`, or tells what is short."""

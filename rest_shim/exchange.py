@@ -1,5 +1,6 @@
 """One HTTP request and what is carried over from it to the RPC."""
 
+import hashlib
 import re
 import uuid
 from collections.abc import Callable
@@ -70,6 +71,14 @@ class Exchange:
         """All requests that this door has in hand."""
         running: Running = self.request.app.ctx.running
         return running
+
+    def metadata_of_part(self, part: str) -> tuple[tuple[str, str], ...]:
+        """The same for one RPC of several: an idempotency key stands for one of them only, so each gets its own."""
+
+        def own(key: str) -> str:
+            return hashlib.sha256(f"{key}\0{part}".encode()).hexdigest()
+
+        return tuple((name, own(value) if name == IDEMPOTENCY_KEY else value) for name, value in self.metadata)
 
     def timeout(self, limit: float) -> float:
         """Seconds for the RPC: the caller's `X-Request-Timeout-Ms`, at most `limit`."""

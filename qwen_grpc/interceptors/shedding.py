@@ -22,8 +22,11 @@ class Limit:
     @asynccontextmanager
     async def __call__(self, call: Call) -> AsyncIterator[None]:
         """The scope of one call."""
-        with self._pressure.call():
+        self._pressure.begin()
+        try:
             yield
+        finally:
+            self._pressure.end()
 
 
 _MAKERS: Mapping[str, Callable[..., Handler]] = MappingProxyType(

@@ -280,6 +280,17 @@ async def test_a_deletion_that_is_repeated_with_its_key_went_well_both_times() -
 
 
 @pytest.mark.asyncio
+async def test_several_chats_are_deleted_under_one_key() -> None:
+    painter = Painter()
+    async with open_doors(painter) as doors:
+        headers = bearer(ADA) | {"idempotency-key": "key-1"}
+        body = {"chat_ids": ["c-1", "c-2"]}
+        replies = [await doors.http.post("/v1/chats/delete", json=body, headers=headers) for _ in range(2)]
+    assert [reply.json() for reply in replies] == [{"deleted": 2, "chat_ids": ["c-1", "c-2"]}] * 2
+    assert painter.deleted == ["c-1", "c-2"]
+
+
+@pytest.mark.asyncio
 async def test_all_chats_are_deleted_once_for_one_key() -> None:
     painter = Painter()
     async with open_doors(painter) as doors:

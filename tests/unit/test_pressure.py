@@ -24,11 +24,14 @@ def refused(pressure: Pressure) -> list[str]:
 
 def test_one_call_more_than_may_be_is_refused_and_counted_and_the_next_one_may_begin() -> None:
     pressure = Pressure(CAPS)
-    with pressure.call(), pressure.call():
-        assert pressure.shortage("ChatService") is Shortage.CALLS
-        with pytest.raises(Overloaded) as refusal, pressure.call():
-            pass
-        assert "serves 2 calls at once" in refusal.value.message
+    pressure.begin()
+    pressure.begin()
+    assert pressure.shortage("ChatService") is Shortage.CALLS
+    with pytest.raises(Overloaded, match="serves 2 calls at once"):
+        pressure.begin()
+    pressure.end()
+    assert pressure.shortage("ChatService") is None
+    pressure.end()
     assert (pressure.calls, pressure.refused["calls"], pressure.shortage("ChatService")) == (0, 1, None)
 
 
