@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -65,6 +65,8 @@ class Call:
     reason: str = ""
     tenant: str = ""
     facts: dict[str, str] = field(default_factory=dict)
+    # Allows the time of long work, while the call runs.
+    prolong: Callable[[], None] | None = None
 
     def sent(self, message: Any) -> None:
         """Counts a message that the transport has taken."""
@@ -145,6 +147,13 @@ def tenant() -> str:
     """Whom the call is for, in that sense; empty for a caller's own credential, and outside of a call."""
     call = current()
     return call.tenant if call else ""
+
+
+def take_long() -> None:
+    """Says that this call does long work, for which there is more time. Outside of a call it says nothing."""
+    call = _current.get(None)
+    if call is not None and call.prolong is not None:
+        call.prolong()
 
 
 def notice(text: str) -> None:

@@ -2,15 +2,16 @@
 
     QwenError
     ├── the caller     TokenMissing TokenMalformed InvalidParameter ModelNotFound NotFound Unsupported
-    │                  ContextLength ContentFiltered TooLarge ClientDeadline IdempotencyKeyReused
-    │                  IdempotencyKeyInUse LoopDetected MediaUrlBlocked JobExpired JobUnknownOutcome
+    │                  ContextLength ContentFiltered TooLarge ClientDeadline ClientTooSlow
+    │                  IdempotencyKeyReused IdempotencyKeyInUse LoopDetected MediaUrlBlocked JobExpired
+    │                  JobUnknownOutcome
     ├── the account    CredentialExpired AccessDenied UpstreamChallenge QuotaExhausted RateLimited TokenQuota
     │                  Billing ChatBusy
     ├── the upstream   UpstreamConnect UpstreamTls UpstreamError (UpstreamCrashed) UpstreamUnavailable
     │                  UpstreamRedirect UpstreamHeadersTimeout UpstreamTtfbTimeout UpstreamIdleTimeout
     │                  UpstreamTruncated UpstreamProtocol UpstreamEmpty SchemaMismatch
-    └── the gateway    UpstreamCredentialInvalid NoCredential TenantLimit CircuitOpen Overloaded ShuttingDown
-                       StateStoreUnavailable Internal
+    └── the gateway    UpstreamCredentialInvalid NoCredential TenantLimit CircuitOpen Overloaded TotalTimeout
+                       ShuttingDown StateStoreUnavailable Internal
 
 Every class names its gRPC code and its reason, which is the word of
 `qwen.v1.ErrorReason`. Messages are written by us and safe to show: they say
@@ -153,6 +154,12 @@ class ClientDeadline(QwenError):
     """The caller's own deadline passed."""
 
     code, reason = StatusCode.DEADLINE_EXCEEDED, "CLIENT_DEADLINE"
+
+
+class ClientTooSlow(QwenError):
+    """The caller does not read what is sent."""
+
+    code, reason = StatusCode.RESOURCE_EXHAUSTED, "CLIENT_TOO_SLOW"
 
 
 # -- the account --------------------------------------------------------------------------------------------------
@@ -322,6 +329,12 @@ class Overloaded(QwenError):
     """The gateway's own limit on parallel work was reached."""
 
     code, reason, again = StatusCode.UNAVAILABLE, "OVERLOADED", True
+
+
+class TotalTimeout(QwenError):
+    """The call took longer than any call may."""
+
+    code, reason = StatusCode.DEADLINE_EXCEEDED, "TOTAL_TIMEOUT"
 
 
 class ShuttingDown(QwenError):

@@ -18,8 +18,9 @@ from qwen_grpc.inprocess import InProcessChannel
 from qwen_grpc.interceptors.admission import Admission
 from qwen_grpc.interceptors.around import Around
 from qwen_grpc.interceptors.drain import Drain
-from qwen_grpc.interceptors.limits import default_deadline
+from qwen_grpc.interceptors.limits import Deadline, Totals
 from qwen_grpc.interceptors.observe import Observe
+from qwen_grpc.interceptors.pulse import Pulse
 from qwen_grpc.interceptors.shedding import Limit, Shedding
 from qwen_grpc.interceptors.translate_errors import translate_errors
 from qwen_grpc.ledger import Files, Jobs, Ledger, Replies, Responses
@@ -195,7 +196,8 @@ class Server:
         self.admin_port: int | None = None
         self.metrics_port: int | None = None
         # What comes by the channel has passed the gate of the REST door already.
-        of_the_wire = (*interceptors, Shedding(self.pressure))
+        pulse = Pulse(settings.grpc_heartbeat, settings.grpc_slow_client)
+        of_the_wire = (pulse, *interceptors, Shedding(self.pressure))
         self._grpc = grpc.aio.server(interceptors=of_the_wire, options=list(options.items()))
         self.channel = InProcessChannel(interceptors)
         for way_in in (self._grpc, self.channel):
@@ -205,7 +207,8 @@ class Server:
     def _interceptors(self, router: Router) -> Sequence[ServerInterceptor]:
         # Outermost first. `observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
         observe = Observe(*(self.telemetry.calls if self.telemetry is not None else ()))
-        scopes = Around(observe, translate_errors, self._drain, Limit(self.pressure), default_deadline)
+        deadline = Deadline(Totals(self._settings.qwen_total, self._settings.qwen_long_total))
+        scopes = Around(observe, translate_errors, self._drain, Limit(self.pressure), deadline)
         return (scopes, Admission(self._hops, router.is_public))
 
     async def start(self) -> None:

@@ -54,6 +54,16 @@ class Settings(BaseSettings):
     qwen_drain_delay: float = Field(
         0, ge=0, description="Seconds before that in which it is not ready and still takes calls, for balancers."
     )
+    qwen_total: float = Field(
+        600, gt=0, description="Seconds that a call may take until its last byte."
+    )
+    qwen_long_total: float = Field(3600, gt=0, description="The same for deep research, pictures, clips and files.")
+    grpc_heartbeat: float = Field(
+        15, ge=0, description="Seconds of silence after which a gRPC stream gets an empty message; 0: none."
+    )
+    grpc_slow_client: float = Field(
+        30, gt=0, description="Seconds after which a gRPC client is given up that takes nothing of a stream."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important log level.")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on standard error.")
 

@@ -55,6 +55,7 @@ def build(settings: ShimSettings, channel: grpc.aio.Channel, room: Room | None =
 def _config(settings: ShimSettings) -> dict[str, Any]:
     return {
         "MAX_CONNECTIONS": settings.max_connections,
+        "SLOW_CLIENT": settings.slow_client,
         "REQUEST_MAX_SIZE": settings.max_body,
         # Beyond this Sanic may stop reading, and would then not notice that the client hangs up.
         "REQUEST_BUFFER_SIZE": settings.max_body + MAX_HEADERS + 4096,

@@ -9,7 +9,7 @@ from sanic import HTTPResponse
 from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.v1.chats_pb2 import Chat, DeleteChatRequest, GetChatRequest, ListChatsRequest, PurgeChatsRequest
 from rest_shim.errors import bad_request
-from rest_shim.exchange import UNARY_S, Exchange, Json, answer
+from rest_shim.exchange import Exchange, Json, answer
 
 LIMIT = 20
 MAX_LIMIT = 100
@@ -98,7 +98,7 @@ def _deleted(ids: list[str]) -> Json:
 
 async def _is_deleted(exchange: Exchange, chat_id: str) -> bool:
     """Deletes a chat of several; False when there was none."""
-    timeout, metadata = exchange.timeout(UNARY_S), exchange.metadata_of_part(chat_id)
+    timeout, metadata = exchange.timeout, exchange.metadata_of_part(chat_id)
     try:
         await exchange.stubs.chats.DeleteChat(DeleteChatRequest(chat_id=chat_id), metadata=metadata, timeout=timeout)
     except grpc.aio.AioRpcError as error:

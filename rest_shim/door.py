@@ -1,6 +1,7 @@
 """The port that the REST door listens on, and how it closes."""
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
@@ -21,6 +22,7 @@ BACKLOG = 4096
 UNREAD_BYTES = 16 * 1024
 # What an answer that was cut gets to leave.
 LAST_WORDS_S = 1.0
+log = logging.getLogger("rest_shim")
 
 
 class Application(Sanic[Any, Any]):
@@ -42,8 +44,12 @@ class TurnedAway(asyncio.Protocol):
 class Connection(HttpProtocol):
     """A connection that sends without the framework's detours: a record is sent once per token."""
 
+    __slots__ = ("_slow",)
+    _slow: asyncio.TimerHandle | None
+
     def connection_made(self, transport: Any) -> None:
         """Begins to serve, unless there are as many connections as there may be."""
+        self._slow = None
         if len(self.connections) < self.app.config.MAX_CONNECTIONS:
             super().connection_made(transport)  # type: ignore[no-untyped-call]
             transport.set_write_buffer_limits(high=UNREAD_BYTES)
@@ -52,6 +58,32 @@ class Connection(HttpProtocol):
         transport.set_protocol(TurnedAway())
         transport.write(raw_answer(overloaded(refusal.message, refusal.retry_after)))
         transport.close()
+
+    def pause_writing(self) -> None:
+        """The client takes its answer more slowly than it comes: nothing more is written until it has taken that."""
+        super().pause_writing()  # type: ignore[no-untyped-call]
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        """It has."""
+        super().resume_writing()  # type: ignore[no-untyped-call]
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
+    def _look_again(self) -> None:
+        transport: Any = self.transport
+        left = transport.get_write_buffer_size()
+        self._slow = self.loop.call_later(self.app.config.SLOW_CLIENT, self._check_reading, left)
+
+    def _check_reading(self, left: int) -> None:
+        """Leaves a client that has taken nothing since the last look. What is made for it ends with its connection."""
+        transport: Any = self.transport
+        if transport.get_write_buffer_size() < left:
+            self._look_again()
+            return
+        log.info("left a client that took nothing of its answer for %g s", self.app.config.SLOW_CLIENT)
+        transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has left, or was left."""

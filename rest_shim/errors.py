@@ -63,6 +63,7 @@ REASONS: dict[str, Row] = {
     "SCHEMA_MISMATCH": Row(502, _SERVER, "schema_mismatch"),
     "CLIENT_DEADLINE": Row(504, _SERVER, "timeout"),
     "CLIENT_TOO_SLOW": Row(408, _SERVER, "client_too_slow"),
+    "TOTAL_TIMEOUT": Row(504, _SERVER, "timeout"),
     "OVERLOADED": Row(503, _BUSY, "server_is_overloaded", retry=True),
     "TENANT_LIMIT": Row(429, _LIMIT, "rate_limit_exceeded", retry=True),
     "NO_CREDENTIAL": Row(429, _LIMIT, "no_capacity", retry=True),

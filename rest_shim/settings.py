@@ -16,6 +16,9 @@ class ShimSettings(BaseSettings):
     cors_origins: str = Field("", description="Origins that browsers may call from, separated by commas; empty: none.")
     early_headers: float = Field(10, gt=0, description="Seconds of silence after which a stream's headers are sent.")
     heartbeat: float = Field(10, gt=0, description="Seconds of silence after which a stream gets a comment line.")
+    slow_client: float = Field(
+        30, gt=0, description="Seconds after which a client is left that takes nothing of its answer."
+    )
     shim_target: str = Field("", description="gRPC target of `rest-shim`, such as `127.0.0.1:50051` or `unix:/run/q`.")
     max_body: int = Field(4 << 20, ge=1024, description="Bytes that a request body may have.")
     max_upload: int = Field(512 << 20, ge=1024, description="Bytes that the form of an upload may have.")

@@ -10,7 +10,7 @@ import grpc
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, StreamChatResponse, StreamStart
 from rest_shim import sse
 from rest_shim.errors import HttpError, http_error
-from rest_shim.exchange import STREAM_S, Exchange, announced
+from rest_shim.exchange import Exchange, announced
 from rest_shim.line import Line
 from rest_shim.running import shut_down
 
@@ -83,7 +83,7 @@ async def stream(
 @asynccontextmanager
 async def _opened(exchange: Exchange, message: CompleteChatRequest) -> AsyncIterator[tuple[Call, First]]:
     """A running call and its first message to come; leaving ends the call."""
-    call = exchange.stubs.chat.StreamChat(message, metadata=exchange.metadata, timeout=exchange.timeout(STREAM_S))
+    call = exchange.stubs.chat.StreamChat(message, metadata=exchange.metadata, timeout=exchange.timeout)
     first = asyncio.ensure_future(anext(aiter(call)))
     try:
         yield call, first

@@ -11,7 +11,7 @@ from sanic import HTTPResponse
 
 from qwen_grpc.v1 import videos_pb2 as pb
 from rest_shim.errors import bad_request
-from rest_shim.exchange import STREAM_S, Exchange
+from rest_shim.exchange import Exchange
 
 _range = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -75,7 +75,7 @@ async def _header(exchange: Exchange, video_id: str) -> pb.DownloadHeader:
 
 @asynccontextmanager
 async def _pieces(exchange: Exchange, request: pb.DownloadVideoRequest) -> AsyncIterator[Any]:
-    timeout = exchange.timeout(STREAM_S)
+    timeout = exchange.timeout
     call: Any = exchange.stubs.videos.DownloadVideo(request, metadata=exchange.metadata, timeout=timeout)
     try:
         yield aiter(call)

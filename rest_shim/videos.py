@@ -15,7 +15,7 @@ from qwen_grpc.openai_json.overrides_videos import STATUSES
 from qwen_grpc.v1 import videos_pb2 as pb
 from rest_shim import sse
 from rest_shim.errors import REASONS, HttpError, bad_request, http_error
-from rest_shim.exchange import STREAM_S, Exchange, Json, answer
+from rest_shim.exchange import Exchange, Json, answer
 from rest_shim.pictures import picture
 
 PAGE, MAX_PAGE = 20, 100
@@ -152,7 +152,7 @@ async def _ended(exchange: Exchange, video: pb.Video) -> AsyncIterator["asyncio.
 
 async def _watched(exchange: Exchange, video: pb.Video) -> pb.Video:
     request = pb.WatchVideoRequest(video_id=video.id)
-    timeout = exchange.timeout(STREAM_S)
+    timeout = exchange.timeout
     async for change in exchange.stubs.videos.WatchVideo(request, metadata=exchange.metadata, timeout=timeout):
         video = change.video
     return video

@@ -29,9 +29,9 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return self.jumped
 
     def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            due = self._scheduled[0].when()  # type: ignore[attr-defined]
-            self.jumped = max(self.jumped, due) + self.late_s
+        timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+        if not self._ready and timers:  # type: ignore[attr-defined]
+            self.jumped = max(self.jumped, min(timers)) + self.late_s
         super()._run_once()  # type: ignore[misc]
 
 

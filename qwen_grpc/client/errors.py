@@ -117,9 +117,9 @@ class UpstreamFailed(QwenError):
 
 
 class DeadlinePassed(QwenError):
-    """The call took longer than the caller allowed; the gateway has stopped the work."""
+    """The call took longer than the caller or the gateway allows, or was not read; the gateway has stopped the work."""
 
-    reasons = frozenset({"CLIENT_DEADLINE", "CLIENT_TOO_SLOW"})
+    reasons = frozenset({"CLIENT_DEADLINE", "CLIENT_TOO_SLOW", "TOTAL_TIMEOUT"})
     statuses = frozenset({Status.DEADLINE_EXCEEDED})
 
 

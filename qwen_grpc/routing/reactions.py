@@ -22,6 +22,7 @@ from qwen_grpc.errors import (
     QwenError,
     RateLimited,
     TokenQuota,
+    TotalTimeout,
     UpstreamChallenge,
     UpstreamConnect,
     UpstreamCredentialInvalid,
@@ -143,6 +144,7 @@ UNCLEAR = (
     UpstreamEmpty,
     UpstreamRedirect,
     ClientDeadline,
+    TotalTimeout,
     Internal,
     JobUnknownOutcome,
 )

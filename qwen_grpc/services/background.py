@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import structlog
 
-from qwen_grpc.errors import ClientDeadline, Internal, Overloaded, QwenError, ShuttingDown, StateStoreUnavailable
+from qwen_grpc.errors import Internal, Overloaded, QwenError, ShuttingDown, StateStoreUnavailable, TotalTimeout
 from qwen_grpc.ledger import Kept, Progress, Responses
 from qwen_grpc.ledger.responses import LOST, End
 from qwen_grpc.routing.callers import Caller
@@ -89,7 +89,7 @@ class Background:
             async with asyncio.timeout(LIMIT_S):
                 answer = await self._answer(kept, request, who)
         except TimeoutError:
-            await self._fail(kept, ClientDeadline(f"the answer was not complete after {LIMIT_S / 60:.0f} minutes"))
+            await self._fail(kept, TotalTimeout(f"the answer was not complete after {LIMIT_S / 60:.0f} minutes"))
         except QwenError as error:
             await self._fail(kept, error)
         except Exception as error:

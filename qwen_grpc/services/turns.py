@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from qwen_grpc.answering import Messages
-from qwen_grpc.calls import serve
+from qwen_grpc.calls import serve, take_long
+from qwen_grpc.catalog import Mode
 from qwen_grpc.errors import NotFound
 from qwen_grpc.routing.affinity import thread_of
 from qwen_grpc.routing.callers import Caller
@@ -47,6 +48,8 @@ class Turns:
 
         async def begin(stop: Stop) -> Messages:
             stop.model.require_chat()
+            if stop.model.mode is Mode.DEEP_RESEARCH:
+                take_long()
             asked, attachments = await self._media.attached(request, stop.lane, who)
             return stop.lane.upstream.chat(asked, stop.model, stop.lane.credentials, attachments)
 

@@ -68,7 +68,9 @@ class ChatServiceStub:
     - Deltas come in order. A message carries one of them when there is time
       and several under load; where messages begin and end means nothing.
     - A delta with only a `phase` tells what the upstream is doing, such as
-      `web_search`. A message without any field is a keep-alive.
+      `web_search`. A message without any field is a keep-alive, to be skipped:
+      it comes after every 15 seconds of silence, if the server is set so, and
+      never before the first message.
     - `usage` is on the last message, if it is known.
     - Status OK comes only after every choice got its finish_reason. A failure
       at any time is the gRPC status, never a message; what came before the
@@ -77,7 +79,8 @@ class ChatServiceStub:
     Retry: as for CompleteChat, and only before the first message. A broken
     stream cannot be resumed. Cancelling the call, or a passed deadline, stops
     the work upstream within about a second, before and after the first
-    message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
+    message. Whoever reads nothing for 30 seconds while there is something to
+    read fails with CLIENT_TOO_SLOW.
     """
 
     CountTokens: grpc.UnaryUnaryMultiCallable[
@@ -145,7 +148,9 @@ class ChatServiceAsyncStub:
     - Deltas come in order. A message carries one of them when there is time
       and several under load; where messages begin and end means nothing.
     - A delta with only a `phase` tells what the upstream is doing, such as
-      `web_search`. A message without any field is a keep-alive.
+      `web_search`. A message without any field is a keep-alive, to be skipped:
+      it comes after every 15 seconds of silence, if the server is set so, and
+      never before the first message.
     - `usage` is on the last message, if it is known.
     - Status OK comes only after every choice got its finish_reason. A failure
       at any time is the gRPC status, never a message; what came before the
@@ -154,7 +159,8 @@ class ChatServiceAsyncStub:
     Retry: as for CompleteChat, and only before the first message. A broken
     stream cannot be resumed. Cancelling the call, or a passed deadline, stops
     the work upstream within about a second, before and after the first
-    message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
+    message. Whoever reads nothing for 30 seconds while there is something to
+    read fails with CLIENT_TOO_SLOW.
     """
 
     CountTokens: grpc.aio.UnaryUnaryMultiCallable[
@@ -226,7 +232,9 @@ class ChatServiceServicer(metaclass=abc.ABCMeta):
         - Deltas come in order. A message carries one of them when there is time
           and several under load; where messages begin and end means nothing.
         - A delta with only a `phase` tells what the upstream is doing, such as
-          `web_search`. A message without any field is a keep-alive.
+          `web_search`. A message without any field is a keep-alive, to be skipped:
+          it comes after every 15 seconds of silence, if the server is set so, and
+          never before the first message.
         - `usage` is on the last message, if it is known.
         - Status OK comes only after every choice got its finish_reason. A failure
           at any time is the gRPC status, never a message; what came before the
@@ -235,7 +243,8 @@ class ChatServiceServicer(metaclass=abc.ABCMeta):
         Retry: as for CompleteChat, and only before the first message. A broken
         stream cannot be resumed. Cancelling the call, or a passed deadline, stops
         the work upstream within about a second, before and after the first
-        message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
+        message. Whoever reads nothing for 30 seconds while there is something to
+        read fails with CLIENT_TOO_SLOW.
         """
 
     @abc.abstractmethod

@@ -54,6 +54,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_SCHEMA_MISMATCH: _ClassVar[ErrorReason]
     ERROR_REASON_IDEMPOTENCY_KEY_IN_USE: _ClassVar[ErrorReason]
+    ERROR_REASON_TOTAL_TIMEOUT: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_TOKEN_MISSING: ErrorReason
 ERROR_REASON_TOKEN_MALFORMED: ErrorReason
@@ -101,6 +102,7 @@ ERROR_REASON_MEDIA_URL_BLOCKED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_SCHEMA_MISMATCH: ErrorReason
 ERROR_REASON_IDEMPOTENCY_KEY_IN_USE: ErrorReason
+ERROR_REASON_TOTAL_TIMEOUT: ErrorReason
 
 class Media(_message.Message):
     __slots__ = ("url", "data", "file_id", "mime_type", "filename")

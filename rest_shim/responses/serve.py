@@ -9,7 +9,7 @@ from qwen_grpc.openai_json.jsontext import JsonObject, dump
 from qwen_grpc.v1.chat_pb2 import StreamStart
 from qwen_grpc.v1.responses_pb2 import BeginResponseRequest
 from rest_shim.errors import HttpError, http_error
-from rest_shim.exchange import UNARY_S, Exchange, announced, answer
+from rest_shim.exchange import Exchange, announced, answer
 from rest_shim.responses.echo import echo_of
 from rest_shim.responses.events import EventWriter, Last
 from rest_shim.responses.ids import new_id
@@ -48,7 +48,7 @@ async def _answer(exchange: Exchange, reading: Reading, keeping: Keeping, echo: 
 
 
 async def _whole(exchange: Exchange, keeping: Keeping, echo: JsonObject) -> HTTPResponse:
-    timeout = exchange.timeout(UNARY_S)
+    timeout = exchange.timeout
     call = exchange.stubs.chat.CompleteChat(keeping.message, metadata=exchange.metadata, timeout=timeout)
     made = await call
     head = Head(new_id(), made.created, made.model, echo)

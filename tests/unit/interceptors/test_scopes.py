@@ -16,7 +16,6 @@ from google.rpc.status_pb2 import Status
 
 from qwen_grpc.calls import Call
 from qwen_grpc.errors import (
-    ClientDeadline,
     InvalidParameter,
     Overloaded,
     QuotaExhausted,
@@ -26,7 +25,6 @@ from qwen_grpc.errors import (
     UpstreamEmpty,
 )
 from qwen_grpc.interceptors.drain import Drain
-from qwen_grpc.interceptors.limits import STREAM_S, UNARY_S, default_deadline
 from qwen_grpc.interceptors.observe import Observe
 from qwen_grpc.interceptors.shedding import Limit
 from qwen_grpc.interceptors.translate_errors import MAX_TEXT_BYTES, clipped, status_of, translate_errors
@@ -302,31 +300,6 @@ def test_a_place_is_free_again_however_the_call_ended() -> None:
         await inside(limit, call())
 
     run(freed())
-
-
-@pytest.mark.parametrize(("streams", "limit"), [(False, UNARY_S), (True, STREAM_S)])
-def test_a_call_without_deadline_gets_the_servers(streams: bool, limit: float) -> None:  # noqa: FBT001
-    async def late() -> float:
-        started = asyncio.get_running_loop().time()
-        with pytest.raises(ClientDeadline, match=rf"the server's own of {limit:.0f} s$"):
-            async with default_deadline(call(streams=streams)):
-                await asyncio.Event().wait()
-        return asyncio.get_running_loop().time() - started
-
-    assert run(late()) == limit
-
-
-def test_a_call_with_a_deadline_keeps_its_own() -> None:
-    async def kept() -> None:
-        async with default_deadline(call(5)):
-            await asyncio.sleep(STREAM_S * 2)
-
-    run(kept())
-
-
-def test_another_timeout_is_not_taken_for_the_deadline() -> None:
-    with pytest.raises(TimeoutError, match="^of something else$"):
-        run(inside(default_deadline, call(), TimeoutError("of something else")))
 
 
 # -- drain --------------------------------------------------------------------------------------------------------

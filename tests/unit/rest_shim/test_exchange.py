@@ -11,7 +11,7 @@ from sanic.compat import Header
 
 from rest_shim.cors import Cors
 from rest_shim.errors import HttpError
-from rest_shim.exchange import STREAM_S, UNARY_S, Exchange, answer, request_id
+from rest_shim.exchange import LIMIT_S, Exchange, answer, request_id
 from rest_shim.hardening import check_head, close_after
 from rest_shim.settings import ShimSettings
 
@@ -84,26 +84,25 @@ def test_what_metadata_cannot_hold_is_left_behind(value: str) -> None:
     assert exchange(authorization=value).metadata == (("x-request-id", "r1"),)
 
 
-@pytest.mark.parametrize(
-    ("asked", "limit", "seconds"),
-    [
-        ("1500", UNARY_S, 1.5),
-        ("1", STREAM_S, 0.001),
-        ("999999999", STREAM_S, STREAM_S),
-        ("9" * 5000, UNARY_S, UNARY_S),
-        ("0", UNARY_S, UNARY_S),
-        ("", UNARY_S, UNARY_S),
-        ("-5", UNARY_S, UNARY_S),
-        ("1.5", UNARY_S, UNARY_S),
-        ("٣", UNARY_S, UNARY_S),
-    ],
-)
-def test_a_caller_may_ask_for_less_time(asked: str, limit: float, seconds: float) -> None:
-    assert exchange(x_request_timeout_ms=asked).timeout(limit) == seconds
+@pytest.mark.parametrize(("asked", "seconds"), [("1500", 1.5), ("1", 0.001), ("999999999", LIMIT_S)])
+def test_a_caller_may_ask_for_less_time(asked: str, seconds: float) -> None:
+    assert exchange(x_request_timeout_ms=asked).timeout == seconds
 
 
-def test_without_a_wish_the_limit_counts() -> None:
-    assert exchange().timeout(UNARY_S) == UNARY_S
+@pytest.mark.parametrize("asked", ["0", "", "-5", "1.5", "٣", "soon", "1s", "9" * 5000])
+def test_a_time_that_is_none_is_refused(asked: str) -> None:
+    with pytest.raises(HttpError) as caught:
+        _ = exchange(x_request_timeout_ms=asked).timeout
+    assert (caught.value.row.status, caught.value.row.code, caught.value.param) == (
+        400, "invalid_value", "x-request-timeout-ms"
+    )  # fmt: skip
+    assert caught.value.message == (
+        "X-Request-Timeout-Ms: expected a whole number of milliseconds, from 1 to 999999999"
+    )
+
+
+def test_without_a_wish_the_limit_counts_whatever_the_sdk_says_of_its_own_patience() -> None:
+    assert exchange().timeout == exchange(x_stainless_timeout="7").timeout == LIMIT_S
 
 
 def test_a_call_takes_metadata_and_time_along() -> None:

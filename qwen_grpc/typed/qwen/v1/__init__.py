@@ -504,6 +504,11 @@ class ErrorReason(betterproto2.Enum):
     with RetryInfo, 409.
     """
 
+    TOTAL_TIMEOUT = 47
+    """
+    The call took as long as any call may take at the gateway. DEADLINE_EXCEEDED, 504.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -554,6 +559,7 @@ class ErrorReason(betterproto2.Enum):
             44: "ERROR_REASON_INTERNAL",
             45: "ERROR_REASON_SCHEMA_MISMATCH",
             46: "ERROR_REASON_IDEMPOTENCY_KEY_IN_USE",
+            47: "ERROR_REASON_TOTAL_TIMEOUT",
         }
 
     @classmethod
@@ -606,6 +612,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_INTERNAL": 44,
             "ERROR_REASON_SCHEMA_MISMATCH": 45,
             "ERROR_REASON_IDEMPOTENCY_KEY_IN_USE": 46,
+            "ERROR_REASON_TOTAL_TIMEOUT": 47,
         }
 
 
@@ -4484,7 +4491,9 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
         - Deltas come in order. A message carries one of them when there is time
           and several under load; where messages begin and end means nothing.
         - A delta with only a `phase` tells what the upstream is doing, such as
-          `web_search`. A message without any field is a keep-alive.
+          `web_search`. A message without any field is a keep-alive, to be skipped:
+          it comes after every 15 seconds of silence, if the server is set so, and
+          never before the first message.
         - `usage` is on the last message, if it is known.
         - Status OK comes only after every choice got its finish_reason. A failure
           at any time is the gRPC status, never a message; what came before the
@@ -4493,7 +4502,8 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
         Retry: as for CompleteChat, and only before the first message. A broken
         stream cannot be resumed. Cancelling the call, or a passed deadline, stops
         the work upstream within about a second, before and after the first
-        message. Whoever does not read fails with CLIENT_TOO_SLOW in the end.
+        message. Whoever reads nothing for 30 seconds while there is something to
+        read fails with CLIENT_TOO_SLOW.
         """
 
         async for response in self._unary_stream(
