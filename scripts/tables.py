@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import contract
 import dashscope
+import faults
 from behaviours import behaviours
 from clients import clients
 from features import features
@@ -314,6 +315,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "contract_beside": contract.beside,
     "contract_usage": contract.usage,
     "clients": clients,
+    "faults": faults.faults,
+    "faults_score": faults.score,
 }
 
 

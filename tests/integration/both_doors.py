@@ -1,6 +1,7 @@
 """One question, asked at both doors, whole and streamed, and in what way it failed."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ async def rest_stream(doors: Any, body: Mapping[str, Any], credential: Credentia
     if last == "[DONE]":
         return Outcome(text, None)
     assert list(last) == ["error"]
-    assert reply.text.count("data: ") == len(chunks) + 1
+    assert len(re.findall("^data: ", reply.text, re.MULTILINE)) == len(chunks) + 1
     return Outcome(text, HttpFailure(200, **_told(last["error"])))
 
 
