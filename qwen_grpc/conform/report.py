@@ -12,7 +12,7 @@ from qwen_grpc.conform.verdicts import Grade
 
 
 def lines_of(result: Result) -> list[str]:
-    """A result in three lines; what is as expected needs two."""
+    """What happened, what was expected and seen, and why that matters where it failed."""
     behaviour, verdict = result.behaviour, result.verdict
     lines = [f"{verdict.grade.value:<5} {behaviour.name} ({result.way}): {behaviour.happens}"]
     lines += [f"      expected: {behaviour.expected}", f"      seen:     {verdict.seen}"]
