@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-engine test-clients test-all check fix proto golden docs bench image clean lock
+.PHONY: help setup demo serve test test-engine test-clients test-all check fix proto golden docs bench bench-quick bench-gate bench-peers image clean lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,6 +7,7 @@ READY := .venv/.ready
 GENERATORS := .venv-proto/.ready
 ENGINE := .venv-engine/.ready
 CLIENTS := .venv-clients/.ready
+PEERS := .venv-peers/.ready
 
 help: ## Print this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -76,8 +77,21 @@ golden: $(READY) ## Write the expected halves of the golden cases anew.
 docs: $(READY) ## Write the tables in README and docs anew.
 	$(BIN)/python scripts/tables.py
 
-bench: $(READY) ## Measure CPU per delta and per request beside a plain proxy.
+bench: $(READY) ## Measure cost, latency and memory beside others; takes twenty minutes.
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(READY) ## Measure one round of the main systems.
+	$(BIN)/python -m benchmarks --quick --rounds 1
+
+bench-gate: $(READY) ## Fail if the gateway has become clearly dearer than a plain proxy, or loses a delta.
+	$(BIN)/python -m benchmarks.gate
+
+bench-peers: $(PEERS) ## Install the gateways of others that `make bench` compares with.
+
+$(PEERS): requirements/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	@touch $@
 
 image: ## Build the container image.
 	docker build -t qwen-grpc .
@@ -86,4 +100,4 @@ lock: $(READY) ## Lock the dependencies anew.
 	scripts/lock.sh
 
 clean: ## Remove what the targets above made.
-	rm -rf .venv .venv-proto .venv-engine .venv-clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist
+	rm -rf .venv .venv-proto .venv-engine .venv-clients .venv-peers benchmarks/build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist

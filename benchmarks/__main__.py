@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.figures import Results
 from benchmarks.loads import STREAM_1, STREAMS_16, STREAMS_64, WHOLE_16, Load
 from benchmarks.processes import ROOT
-from benchmarks.report import save, text
+from benchmarks.report import machine, save, text
 from benchmarks.rounds import measure, open_streams
 from benchmarks.systems import DIRECT, ENGINE, GATEWAY, GRPC, LITELLM, MAKERS, NGINX, PLAIN, missing
 
@@ -31,7 +31,7 @@ def options() -> argparse.Namespace:
 
 def main() -> int:
     """Measures, prints, writes. The exit code is 1 when a figure is not valid; a bar that is missed is not that."""
-    asked = options()
+    asked, place = options(), machine()
     wanted = asked.only or (QUICK if asked.quick else tuple(MAKERS))
     missed = {name: why for name in wanted if (why := missing(name))}
     plan = {name: FEWER.get(name, EVERY_LOAD) for name in MAKERS if name in wanted and name not in missed}
@@ -40,7 +40,7 @@ def main() -> int:
     memory = {} if asked.quick else {name: open_streams(name) for name in plan if name != DIRECT}
     rounds, notes = measure(plan, asked.rounds)
     results = Results(rounds, memory, missed, notes)
-    print(f"\n{text(results)}\n\nwritten to {save(results, vars(asked)).relative_to(ROOT)}")
+    print(f"\n{text(results)}\n\nwritten to {save(results, vars(asked), place).relative_to(ROOT)}")
     return 1 if results.faults() else 0
 
 

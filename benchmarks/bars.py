@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Results, Spread, cost
 from benchmarks.loads import OPEN_1000, STREAM_1, STREAMS_16, STREAMS_64, WHOLE_16, Load
-from benchmarks.systems import ENGINE, GATEWAY, GRPC, LITELLM, NGINX, PLAIN, SPLIT, WORKERS
+from benchmarks.systems import DIRECT, ENGINE, GATEWAY, LITELLM, NGINX, OURS, PLAIN
 
-OURS = (GATEWAY, ENGINE, WORKERS, SPLIT, GRPC)
 MOST_KIB, MOST_IDLE_MIB = 40, 90
 
 
@@ -61,7 +60,8 @@ def _steps(results: Results) -> Bar:
     answers, steps = (results.total(GATEWAY, STREAM_1, name) for name in ("answers", "early_steps"))
     middle, longest = (results.figure(GATEWAY, STREAM_1, "early_ms", place) for place in (0, 2))
     told = f"{steps} of {answers} answers; p50 {number(middle.median)} ms" if middle else "–"
-    remark = f"longest {number(longest.most)} ms" if longest and steps else ""
+    without = f"{results.total(DIRECT, STREAM_1, 'early_steps')} of {results.total(DIRECT, STREAM_1, 'answers')}"
+    remark = f"longest {number(longest.most)} ms; {DIRECT}: {without}" if longest and steps else ""
     return Bar("second SSE write after the first: steps above 5 ms", "0", told, steps == 0 if answers else None, remark)
 
 

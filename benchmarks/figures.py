@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.loads import OPEN_1000, STREAMS_16, Load
 from benchmarks.rounds import Round, Rounds
-from benchmarks.systems import DIRECT, PLAIN
+from benchmarks.systems import DIRECT, OURS, PLAIN
 
 # A system that delivers less of the offered pace is saturated: its figures are those of a saturated system.
 MIN_DELIVERED = 0.98
@@ -81,8 +81,15 @@ class Results:
         yield from ((name, OPEN_1000.name, run) for name, run in self.memory.items())
 
     def faults(self) -> list[str]:
-        """Why some of it means nothing: requests that failed, deltas that were not as sent, a saturated reference."""
-        found = [f"{name}, {load}: {fault}" for name, load, run in self._runs() if (fault := wrong_with(run))]
+        """Why some of it means nothing: requests that failed, deltas that were not as sent, a saturated reference.
+
+        Others need not hold as many streams as the gateway; the table says how many they did.
+        """
+        found = [
+            f"{name}, {load}: {fault}"
+            for name, load, run in self._runs()
+            if (fault := wrong_with(run)) and (load != OPEN_1000.name or name in OURS)
+        ]
         if self.saturated(PLAIN, STREAMS_16):
             found.append(f"{PLAIN} delivered less than {MIN_DELIVERED:.0%} at {STREAMS_16.name}: a poor reference")
         return found

@@ -34,14 +34,14 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
 
 
-def save(results: Results, options: Mapping[str, Any]) -> Path:
+def save(results: Results, options: Mapping[str, Any], machine: Mapping[str, Any]) -> Path:
     """Writes everything that was measured, and where."""
     OUT.mkdir(exist_ok=True)
     path = OUT / time.strftime("%Y%m%dT%H%M%S.json")
     found = {
         "date": time.strftime("%Y-%m-%d"),
         "commit": _printed("git", "rev-parse", "HEAD") + ("-dirty" if _printed("git", "status", "--porcelain") else ""),
-        "machine": _machine(),
+        "machine": machine,
         "versions": _versions(),
         "options": dict(options),
         "missing": results.missing,
@@ -61,7 +61,8 @@ def compact(found: Mapping[str, Any]) -> str:
     return re.sub(r"\{[^{}]*\}|\[[^][{}]*\]", lambda inner: re.sub(r"\n\s*", " ", inner[0]), spread)
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What this machine is, and how busy it is now."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     return {
         "system": platform.platform(),

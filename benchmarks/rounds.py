@@ -66,10 +66,12 @@ def one_round(system: System, upstream: Upstream, load: Load) -> Round:
 
 
 def open_streams(name: str, load: Load = OPEN_1000) -> Round:
-    """The memory in MiB of a system that was just started, and while `load` holds its streams open."""
+    """The memory in MiB of a system that has served a little and rests, and while `load` holds its streams open."""
     with starting() as start:
         upstream = Upstream(start)
         system = start_system(name, start, upstream)
+        for first in warming(system):
+            one_round(system, upstream, first)
         time.sleep(REST_S)
         idle = system.memory()
         ended = begin(system.door, load)

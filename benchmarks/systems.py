@@ -17,6 +17,7 @@ from qwen_grpc.simulator.models import CURRENT, describe
 DIRECT, NGINX, PLAIN, LITELLM = "direct", "nginx", "plain proxy", "LiteLLM"
 GATEWAY, ENGINE = "REST in-process", "REST in-process, engine"
 WORKERS, SPLIT, GRPC = "REST in-process, 2 workers", "REST, split shim", "gRPC client"
+OURS = (GATEWAY, ENGINE, WORKERS, SPLIT, GRPC)
 
 ACCOUNT = "00000000-0000-4000-8000-00000000be4c"
 SETTLE_S = 20.0

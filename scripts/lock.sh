@@ -9,3 +9,4 @@ $compile pyproject.toml --extra typed --extra count --extra otel --group test --
 $compile requirements/proto.in -o requirements/proto.txt
 $compile requirements/engine.in -o requirements/engine.txt
 $compile requirements/clients.in -o requirements/clients.txt
+$compile requirements/peers.in -o requirements/peers.txt

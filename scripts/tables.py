@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 import contract
 import dashscope
 import faults
+import measurements
 from behaviours import behaviours
 from clients import clients
 from features import features
@@ -57,7 +58,7 @@ from rest_shim.settings import ShimSettings, StandaloneSettings
 from rest_shim.stubs import CHANNEL_OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+FILES = (ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").glob("*.md")))
 CONTRACT = (
     *(models_pb2, chat_pb2, responses_pb2, images_pb2, videos_pb2, chats_pb2, tokens_pb2, files_pb2, embeddings_pb2),
     admin_pb2,
@@ -315,6 +316,11 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "contract_beside": contract.beside,
     "contract_usage": contract.usage,
     "clients": clients,
+    "bench_bars": measurements.table("bars"),
+    "bench_costs": measurements.table("costs"),
+    "bench_latencies": measurements.table("latencies"),
+    "bench_memory": measurements.table("memory"),
+    "bench_place": measurements.place,
     "faults": faults.faults,
     "faults_score": faults.score,
 }

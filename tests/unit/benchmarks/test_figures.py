@@ -51,3 +51,7 @@ def test_one_delta_that_was_not_as_sent_or_one_error_spoils_a_result(name: str) 
     counted = 0 if name == "errors" else 1
     assert (Results(spoilt).misled([GATEWAY]), open_ones.misled([GATEWAY])) == (counted, counted)
     assert Results(spoilt).misled([PLAIN]) == 0
+
+
+def test_another_that_does_not_hold_as_many_streams_spoils_nothing() -> None:
+    assert Results(good_rounds(), {PLAIN: held(errors=1, complete=100)}).faults() == []
