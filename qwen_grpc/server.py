@@ -147,8 +147,7 @@ class Services:
 
     async def close(self) -> None:
         """Ends background work."""
-        await self._once.close()
-        await self._videos.close()
+        await asyncio.gather(self._once.close(), self._videos.close())
         await self._responses.close()
 
 

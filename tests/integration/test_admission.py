@@ -203,6 +203,28 @@ async def test_a_gateway_that_holds_too_much_memory_refuses_new_calls_and_stays_
 
 
 @pytest.mark.asyncio
+async def test_a_loop_that_stays_late_refuses_lists_at_first_and_chat_at_last_and_stays_healthy() -> None:
+    async with open_house() as house:
+        pressure = house.gateway.server.pressure
+        # From here on the test says how late the loop is.
+        pressure._timer.cancel()
+        for now in (0.0, 0.5):
+            pressure.look(now, 0.3, 0)
+        assert (await house.http.get("/v1/models", headers=bearer())).status_code == 503
+        for ask in WAYS.values():
+            assert await ask(house, question("Hello"), None) == Outcome("You said: Hello", None)
+
+        pressure.look(2.0, 0.3, 0)
+        outcomes = await all_ways(house, question("Hello"))
+        check_refused(outcomes, "the gateway is late with what it serves and takes on no more just now; try again")
+        await check_healthy(house)
+
+        pressure.look(2.25, 0.0, 0)
+        assert (await house.http.get("/v1/models", headers=bearer())).status_code == 200
+        assert pressure.refused["lag"] == 5
+
+
+@pytest.mark.asyncio
 async def test_one_connection_more_than_may_be_is_told_so_and_closed() -> None:
     async with open_house(shim={"max_connections": 1}) as house:
         assert (await house.http.get("/health")).status_code == 200

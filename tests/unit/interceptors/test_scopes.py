@@ -22,6 +22,7 @@ from qwen_grpc.errors import (
     QwenError,
     RateLimited,
     ShuttingDown,
+    TenantLimit,
     UpstreamEmpty,
 )
 from qwen_grpc.interceptors.drain import Drain
@@ -100,6 +101,16 @@ REQUEST = RequestInfo(request_id="r1")
                 info("INVALID_PARAMETER"),
                 REQUEST,
                 BadRequest(field_violations=[BadRequest.FieldViolation(field="messages[2].role", description="m")]),
+            ),
+        ),
+        (
+            TenantLimit("m", retry_after=2),
+            status(
+                info("TENANT_LIMIT"),
+                REQUEST,
+                delay(2000),
+                QuotaFailure(violations=[QuotaFailure.Violation(description="m")]),
+                code=8,
             ),
         ),
         (
