@@ -11,12 +11,13 @@ Below them: `kinds` (the two values), `jwt` (unverified claims), `fields`
 from qwen_grpc.credentials.describe import describe
 from qwen_grpc.credentials.exports import from_cookies, from_curl, from_export, from_har
 from qwen_grpc.credentials.kinds import ApiKey, Credentials, WebSession
-from qwen_grpc.credentials.reading import MAX_CHARACTERS, pack, read_bearer, read_session
+from qwen_grpc.credentials.reading import MAX_CHARACTERS, Bearers, pack, read_bearer, read_session
 from qwen_grpc.credentials.strict import missing
 
 __all__ = [
     "MAX_CHARACTERS",
     "ApiKey",
+    "Bearers",
     "Credentials",
     "WebSession",
     "describe",

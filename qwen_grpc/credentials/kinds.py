@@ -7,7 +7,7 @@ A prefix would not do, since compressed sessions all begin alike.
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, SupportsIndex
 
 from qwen_grpc.credentials import jwt
@@ -46,24 +46,18 @@ class WebSession(Unpicklable):
     cookies: Pairs = ()
     user_agent: str = ""
     headers: Pairs = ()
+    account_id: str = field(init=False, compare=False)
+    expires_at: float | None = field(init=False, compare=False)
+    fingerprint: str = field(init=False, compare=False)
 
     def __repr__(self) -> str:
         return f"WebSession(account={self.account_id[:8] or '-'}, fingerprint={self.fingerprint[:_SHOWN]})"
 
-    @property
-    def account_id(self) -> str:
-        """The account that the token names, unverified; empty if it names none."""
-        return jwt.account_id(self.token)
-
-    @property
-    def expires_at(self) -> float | None:
-        """When the access token ends, in epoch seconds; None if it does not say."""
-        return jwt.expires_at(self.token)
-
-    @property
-    def fingerprint(self) -> str:
-        """A keyed hash of what lasts: the refresh token if there is one, else the token; new in each process."""
-        return _fingerprint("web", self.refresh_token or self.token)
+    def __post_init__(self) -> None:
+        # Asked for several times in each call.
+        object.__setattr__(self, "account_id", jwt.account_id(self.token))
+        object.__setattr__(self, "expires_at", jwt.expires_at(self.token))
+        object.__setattr__(self, "fingerprint", _fingerprint("web", self.refresh_token or self.token))
 
     def with_token(self, token: str, refresh_token: str = "") -> "WebSession":
         """Return the session after a renewal; cookies of the same names follow, if they were exported.
@@ -80,17 +74,16 @@ class WebSession(Unpicklable):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ApiKey(Unpicklable):
-    """A key of the official API, of an own engine, or of this gateway."""
+    """A key of the official API, of an own engine, or of this gateway; `fingerprint` is a keyed hash of it."""
 
     value: str
+    fingerprint: str = field(init=False, compare=False)
 
     def __repr__(self) -> str:
         return f"ApiKey(fingerprint={self.fingerprint[:_SHOWN]})"
 
-    @property
-    def fingerprint(self) -> str:
-        """A keyed hash of the key; new in each process."""
-        return _fingerprint("key", self.value)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", _fingerprint("key", self.value))
 
 
 Credentials = WebSession | ApiKey

@@ -10,7 +10,9 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 
 from qwen_grpc.credentials import jwt
 from qwen_grpc.credentials.fields import checked_cookies, checked_headers, is_cookie_value, is_header_value
@@ -21,6 +23,10 @@ from qwen_grpc.credentials.strict import from_base64, from_gzip, json_object, ma
 MAX_CHARACTERS = 14_336
 COMPRESSED_PREFIX = "H4sI"  # base64 of gzip's first three bytes
 PIPE_COOKIE = "ssxmod_itna"
+
+# How many bearers are remembered, and for how many seconds after they were sent.
+MAX_KNOWN = 200
+KEPT_S = 300.0
 
 _API_KEY = re.compile(r"[!-~]{1,512}")
 
@@ -42,6 +48,36 @@ def read_bearer(value: str) -> Credentials:
     if not _API_KEY.fullmatch(value):
         raise malformed("it has spaces, characters outside of ASCII, or a length that no API key has")
     return ApiKey(value)
+
+
+class Bearers:
+    """Reads bearers, and remembers the latest ones: a client sends the same one with each call.
+
+    What was not sent for `KEPT_S` seconds is read anew, and forgotten as soon
+    as another one comes. They stay in this process's memory only.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._known: OrderedDict[str, tuple[float, Credentials]] = OrderedDict()
+
+    def read(self, value: str) -> Credentials:
+        """Read what follows `Bearer `; see `read_bearer`."""
+        now = self._now()
+        read_at, found = self._known.pop(value, (0.0, None))
+        if found is None or now - read_at > KEPT_S:
+            found = read_bearer(value)
+            self._forget(now)
+        self._known[value] = (now, found)
+        return found
+
+    def _forget(self, now: float) -> None:
+        """The one that was sent longest ago stands first."""
+        while self._known:
+            value, (sent_at, _) = next(iter(self._known.items()))
+            if len(self._known) < MAX_KNOWN and now - sent_at <= KEPT_S:
+                return
+            del self._known[value]
 
 
 def _read_text(text: str) -> WebSession:

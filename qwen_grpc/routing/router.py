@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qwen_grpc.credentials import Credentials
+from qwen_grpc.credentials import Bearers, Credentials
 from qwen_grpc.routing.affinity import Affinity
 from qwen_grpc.routing.attempts import WatchAttempt
 from qwen_grpc.routing.callers import Caller
@@ -20,6 +20,7 @@ class Router:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.affinity = Affinity()
+        self.bearers = Bearers()
         self.watches: Sequence[WatchAttempt] = ()
 
     def is_public(self) -> bool:

@@ -45,7 +45,7 @@ class TokensService(TokensServiceServicer):
         return answer
 
     def _given(self, token: str, context: Context) -> Caller:
-        return self._router.caller(read_bearer(token) if token else credentials_of(context))
+        return self._router.caller(read_bearer(token) if token else credentials_of(context, self._router))
 
 
 async def _account(caller: Caller, *, offline: bool) -> Account:

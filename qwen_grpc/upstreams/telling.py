@@ -84,7 +84,7 @@ class Telling:
         raise StopAsyncIteration
 
     async def pour(self, take: Take) -> None:
-        """Gives all further messages to `take`, where the reads arrive that bring them. Raises how the answer failed."""
+        """Gives all further messages to `take`, where the reads arrive that bring them; raises how an answer failed."""
         waiting: Awaitable[object] | None = None
 
         def taken(data: list[bytes]) -> bool:
