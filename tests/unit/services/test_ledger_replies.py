@@ -90,11 +90,16 @@ async def test_an_answer_that_is_too_large_is_not_kept_and_not_made_again(tmp_pa
             await replies.begin(CLAIM)
 
 
+def held(folder: Path, words: bytes) -> bool:
+    """Whether a file there has these words."""
+    return any(words in file.read_bytes() for file in folder.iterdir())
+
+
 @pytest.mark.asyncio
 async def test_the_ledger_holds_no_key_as_it_was_sent(tmp_path: Path) -> None:
     async with opened(tmp_path / "ledger") as replies:
         await replies.begin(Claim("ada", key_hash("sk-canary-4711"), "hash-1"))
-    assert not any(b"canary" in file.read_bytes() for file in tmp_path.iterdir())
+    assert not held(tmp_path, b"canary")
 
 
 @pytest.mark.asyncio
@@ -105,7 +110,7 @@ async def test_an_answer_that_is_forgotten_is_no_longer_in_the_file(tmp_path: Pa
         await replies.done(CLAIM, Reply(b"a secret of Ada's"))
         clock.now += KEPT_S + 1
         await replies.begin(replace(CLAIM, key=key_hash("key-2")))
-    assert not any(b"a secret of Ada's" in file.read_bytes() for file in tmp_path.iterdir())
+    assert not held(tmp_path, b"a secret of Ada's")
 
 
 @pytest.mark.asyncio
