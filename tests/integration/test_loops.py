@@ -63,9 +63,12 @@ async def test_a_gateway_that_is_its_own_engine_is_told_so_at_once_at_both_doors
 async def test_a_gateway_before_a_gateway_is_served_and_a_third_one_before_both_is_not() -> None:
     async with running() as simulator:
         base_url = engine(simulator, "vllm")["base_url"]
-        async with gateway_to(base_url, simulator) as last, gateway_to(f"{url_of(last)}/v1", simulator) as middle:
-            async with gateway_to(f"{url_of(middle)}/v1", simulator) as first:
-                replies = [await asked(gateway, "Qwen/Qwen3-8B") for gateway in (last, middle, first)]
+        async with (
+            gateway_to(base_url, simulator) as last,
+            gateway_to(f"{url_of(last)}/v1", simulator) as middle,
+            gateway_to(f"{url_of(middle)}/v1", simulator) as first,
+        ):
+            replies = [await asked(gateway, "Qwen/Qwen3-8B") for gateway in (last, middle, first)]
     assert [reply.status_code for reply in replies] == [200, 200, 508]
     assert replies[2].json()["error"]["code"] == "loop_detected"
 
