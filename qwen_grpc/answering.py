@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, Self, TypeAlias, runtime_checkable
+from typing import Protocol, Self, TypeAlias
 
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
@@ -21,19 +21,10 @@ class Messages(Protocol):
         """Ends the work."""
 
 
-@runtime_checkable
-class Poured(Protocol):
-    """Messages that are given away where they are made."""
-
-    async def pour(self, take: Take) -> None:
-        """Gives all further messages to `take`; returns when the answer has ended well."""
-        ...
-
-
 async def pour(messages: AsyncIterator[StreamChatResponse], take: Take) -> None:
-    """Gives all further messages to `take`. Where the messages can, that wakes no task for them."""
-    if isinstance(messages, Poured):
-        await messages.pour(take)
+    """Gives all further messages to `take`. Messages that have a method `pour` do that where they are made."""
+    if pour_out := getattr(messages, "pour", None):
+        await pour_out(take)
         return
     async for message in messages:
         if (waiting := take(message)) is not None:

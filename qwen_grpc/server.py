@@ -22,7 +22,7 @@ from qwen_grpc.interceptors.limits import Deadline, Totals
 from qwen_grpc.interceptors.observe import Observe
 from qwen_grpc.interceptors.pulse import Pulse
 from qwen_grpc.interceptors.shedding import Limit, Shedding
-from qwen_grpc.interceptors.translate_errors import translate_errors
+from qwen_grpc.interceptors.translate_errors import TranslateErrors
 from qwen_grpc.ledger import Files, Jobs, Ledger, Replies, Responses
 from qwen_grpc.memory import limit_bytes
 from qwen_grpc.pressure import Caps, Pressure
@@ -155,7 +155,7 @@ class AdminDoor:
     """The admin service on a port of its own, which nobody beyond this machine reaches."""
 
     def __init__(self, router: Router) -> None:
-        self._grpc = grpc.aio.server(interceptors=[Around(Observe(), translate_errors)])
+        self._grpc = grpc.aio.server(interceptors=[Around(Observe(), TranslateErrors)])
         admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(router), self._grpc)
 
     async def listen(self, port: int) -> int:
@@ -207,7 +207,7 @@ class Server:
         # Outermost first. `observe` sees every outcome, and refusals of `Admission` pass through all scopes too.
         observe = Observe(*(self.telemetry.calls if self.telemetry is not None else ()))
         deadline = Deadline(Totals(self._settings.qwen_total, self._settings.qwen_long_total))
-        scopes = Around(observe, translate_errors, self._drain, Limit(self.pressure), deadline)
+        scopes = Around(observe, TranslateErrors, self._drain, Limit(self.pressure), deadline)
         return (scopes, Admission(self._hops, router.is_public))
 
     async def start(self) -> None:

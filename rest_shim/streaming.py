@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias
 
 import grpc
 
@@ -17,15 +17,6 @@ from rest_shim.running import shut_down
 Call: TypeAlias = "grpc.aio.UnaryStreamCall[CompleteChatRequest, StreamChatResponse]"
 First: TypeAlias = asyncio.Future[StreamChatResponse]
 Take: TypeAlias = Callable[[StreamChatResponse], Awaitable[object] | None]
-
-
-@runtime_checkable
-class Pouring(Protocol):
-    """A call that gives its messages away where they are made, as one within the process can."""
-
-    async def pour(self, take: Take) -> None:
-        """Gives all further messages to `take`; what that returns is awaited before the next one is made."""
-        ...
 
 
 class Writer(Protocol):
@@ -124,8 +115,8 @@ def _writing(writer: Writer, line: Line) -> Take:
 
 async def _pour(call: Call, take: Take) -> None:
     """Gives all further messages of a call to `take`. A call within the process then wakes nobody for a message."""
-    if isinstance(call, Pouring):
-        await call.pour(take)
+    if pour := getattr(call, "pour", None):
+        await pour(take)
         return
     async for message in call:
         if waiting := take(message):

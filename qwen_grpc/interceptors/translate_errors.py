@@ -1,8 +1,5 @@
 """Turns our errors into statuses, and is the wall that no other text passes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import grpc
 import structlog
 from google.protobuf.any_pb2 import Any
@@ -21,18 +18,22 @@ PUSHBACK = "grpc-retry-pushback-ms"
 log = structlog.get_logger()
 
 
-@asynccontextmanager
-async def translate_errors(call: Call) -> AsyncIterator[None]:
+class TranslateErrors:
     """Ends a failed call with its code and `google.rpc` details; unforeseen failures show nothing of themselves."""
-    try:
-        yield
-    except QwenError as error:
-        await _abort(call, error)
-    except grpc.aio.AbortError:
-        raise
-    except Exception:
-        log.exception("unforeseen failure", rpc=call.method, request_id=call.request_id)
-        await _abort(call, Internal(f"internal error; the log of the server explains it under {call.request_id}"))
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, kind: object, error: BaseException | None, tb: object) -> None:
+        call = self._call
+        if isinstance(error, QwenError):
+            await _abort(call, error)
+        elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
+            log.exception("unforeseen failure", rpc=call.method, request_id=call.request_id)
+            await _abort(call, Internal(f"internal error; the log of the server explains it under {call.request_id}"))
 
 
 async def _abort(call: Call, error: QwenError) -> None:

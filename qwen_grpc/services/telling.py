@@ -1,7 +1,6 @@
 """Sends an answer as it is made: a message for each read of the upstream, or for several when the loop is late."""
 
-from collections.abc import Awaitable
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable
 
 from qwen_grpc.answering import Take, pour
 from qwen_grpc.calls import Call, Context, current
@@ -9,14 +8,8 @@ from qwen_grpc.routing.journey import Begun
 from qwen_grpc.services.pacing import Gathering, LagMeter
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
-
-@runtime_checkable
-class Putting(Protocol):
-    """A context that takes a message at once, as one within the process can."""
-
-    def put(self, message: Any) -> Awaitable[object] | None:
-        """Sends a message; returns what to await before the next one, or None for nothing."""
-        ...
+# Sends a message; returns what to await before the next one, or None for nothing.
+Put = Callable[[StreamChatResponse], Awaitable[object] | None]
 
 
 async def tell(answer: Begun, context: Context, meter: LagMeter) -> None:
@@ -24,8 +17,10 @@ async def tell(answer: Begun, context: Context, meter: LagMeter) -> None:
     call, gathering = current(), Gathering(meter)
     await context.write(answer.first)
     _count(call, answer.first)
-    if isinstance(context, Putting):
-        await pour(answer.rest, _putting(context, call, gathering))
+    # A context within the process takes a message at once; grpc.aio's has no such method.
+    put: Put | None = getattr(context, "put", None)
+    if put is not None:
+        await pour(answer.rest, _putting(put, call, gathering))
         return
     async for message in answer.rest:
         await context.write(message)
@@ -34,8 +29,8 @@ async def tell(answer: Begun, context: Context, meter: LagMeter) -> None:
             await pause
 
 
-def _putting(context: Putting, call: Call | None, gathering: Gathering) -> Take:
-    put, meter = context.put, gathering.meter
+def _putting(put: Put, call: Call | None, gathering: Gathering) -> Take:
+    meter = gathering.meter
 
     def take(message: StreamChatResponse) -> Awaitable[object] | None:
         waiting = put(message)

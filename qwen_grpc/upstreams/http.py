@@ -4,8 +4,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Self
@@ -200,23 +199,18 @@ class Origin:
         parsed = httpx.URL(url)
         return Request(method, server_of(parsed), parsed.raw_path.decode(), headers, content)
 
-    @asynccontextmanager
-    async def exchange(self, request: Request) -> AsyncIterator[Response]:
+    def exchange(self, request: Request) -> "Exchange":
         """Sends a request; gives the response with its body unread, and closes it on leaving."""
-        response = await self._send(request)
-        try:
-            self._check_coding(response)
-            yield response
-        finally:
-            response.close()
+        return Exchange(self, request)
 
-    def _check_coding(self, response: Head) -> None:
+    def check_coding(self, response: Head) -> None:
         """Raises `UpstreamProtocol` for an answer that came compressed: we say that we take none, and unpack none."""
         coding = response.headers.get("content-encoding", "").strip().lower()
         if response.is_success and coding not in ("", "identity"):
             raise UpstreamProtocol(f"{self.name} sent a compressed answer, which nobody asked for; it was not read")
 
-    async def _send(self, request: Request) -> Response:
+    async def send(self, request: Request) -> Response:
+        """Sends a request; who gets the response closes it."""
         for attempt in range(1, CONNECT_ATTEMPTS):
             try:
                 return await self._attempt(request)
@@ -263,6 +257,26 @@ class Origin:
     def events(self, reads: Reads, first: bytes, idle_s: float) -> Events:
         """The data of a stream's events, from the read `first` on; at most `idle_s` seconds lie between two events."""
         return Events(reads, first, self.soon(), idle_s)
+
+
+class Exchange:
+    """A request, and its response while inside. A class and no generator: a call has several of them."""
+
+    def __init__(self, origin: Origin, request: Request) -> None:
+        self._origin = origin
+        self._request = request
+
+    async def __aenter__(self) -> Response:
+        self._response = await self._origin.send(self._request)
+        try:
+            self._origin.check_coding(self._response)
+        except QwenError:
+            self._response.close()
+            raise
+        return self._response
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._response.close()
 
 
 def refused_status(name: str, response: Head) -> QwenError:

@@ -28,7 +28,7 @@ from qwen_grpc.errors import (
 from qwen_grpc.interceptors.drain import Drain
 from qwen_grpc.interceptors.observe import Observe
 from qwen_grpc.interceptors.shedding import Limit
-from qwen_grpc.interceptors.translate_errors import MAX_TEXT_BYTES, clipped, status_of, translate_errors
+from qwen_grpc.interceptors.translate_errors import MAX_TEXT_BYTES, TranslateErrors, clipped, status_of
 from qwen_grpc.pressure import Caps, Pressure
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 from qwen_grpc.v1.common_pb2 import Usage
@@ -160,7 +160,7 @@ def test_texts_are_cut_between_characters(text: str, shown: str) -> None:
 def test_a_client_that_retries_by_itself_is_told_whether_and_when(error: QwenError, pushback: str | None) -> None:
     one = call()
     with pytest.raises(grpc.aio.AbortError):
-        run(inside(translate_errors, one, error))
+        run(inside(TranslateErrors, one, error))
     assert dict(one.context.aborted[2]).get("grpc-retry-pushback-ms") == pushback
 
 
@@ -168,7 +168,7 @@ def test_an_error_of_ours_ends_the_call_with_its_status() -> None:
     one = call()
     error = RateLimited("slow down", retry_after=1)
     with pytest.raises(grpc.aio.AbortError):
-        run(inside(translate_errors, one, error))
+        run(inside(TranslateErrors, one, error))
     details = status_of(error, "r1").SerializeToString()
     assert one.context.aborted == (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -181,7 +181,7 @@ def test_an_error_of_ours_ends_the_call_with_its_status() -> None:
 def test_an_unforeseen_error_shows_nothing_of_itself_and_is_logged() -> None:
     one = call()
     with structlog.testing.capture_logs() as lines, pytest.raises(grpc.aio.AbortError):
-        run(inside(translate_errors, one, KeyError("SECRET")))
+        run(inside(TranslateErrors, one, KeyError("SECRET")))
     assert one.context.aborted[:2] == (
         grpc.StatusCode.INTERNAL,
         "internal error; the log of the server explains it under r1",
@@ -196,7 +196,7 @@ def test_an_unforeseen_error_shows_nothing_of_itself_and_is_logged() -> None:
 def test_what_ends_a_call_without_being_a_failure_passes(error: BaseException) -> None:
     async def passes() -> None:
         with pytest.raises(type(error)):
-            await inside(translate_errors, one, error)
+            await inside(TranslateErrors, one, error)
 
     one = call()
     run(passes())
