@@ -18,7 +18,7 @@ from benchmarks.systems import GATEWAY, PLAIN
 ROUNDS = 3
 STREAMS, WHOLE = replace(STREAMS_16, seconds=1.5, deltas=50), replace(WHOLE_16, seconds=1.0)
 # How often the gateway's cost goes into the plain proxy's, and how often it sleeps for a delta.
-LEAST_PER_DELTA, LEAST_PER_REQUEST, MOST_SLEEPS = 1.5, 3.2, 1.3
+LEAST_PER_DELTA, LEAST_PER_REQUEST, MOST_SLEEPS = 1.5, 3.0, 1.3
 
 
 def main() -> int:
