@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 PERIOD_S = 0.05
-LATE_S = 0.003
-MAX_PAUSE_S = 0.04
+# Pauses make the loop punctual again, so it counts as late until it is that by far.
+LATE_S, PUNCTUAL_S = 0.003, 0.001
+PAUSE_S = 0.04
 
 
 class LagMeter:
@@ -43,7 +44,7 @@ class LagMeter:
     def _measure(self, due: float) -> None:
         late_s = max(0.0, asyncio.get_running_loop().time() - due)
         self.lag_s += 0.3 * (late_s - self.lag_s)
-        self.late = self.lag_s > LATE_S
+        self.late = self.lag_s > (PUNCTUAL_S if self.late else LATE_S)
         self._arm()
 
 
@@ -60,9 +61,9 @@ class Gathering:
         A stream whose messages come further apart than the pause has nothing
         to gather; waiting would only cost a timer.
         """
-        now, length = asyncio.get_running_loop().time(), min(MAX_PAUSE_S, 4 * self.meter.lag_s)
-        before, self._before = self._before, now + length
-        if now - before >= length:
+        now = asyncio.get_running_loop().time()
+        before, self._before = self._before, now + PAUSE_S
+        if now - before >= PAUSE_S:
             self._before = now
             return None
-        return asyncio.sleep(length)
+        return asyncio.sleep(PAUSE_S)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from clockwork import JumpingLoop, run
 
-from qwen_grpc.services.pacing import LATE_S, MAX_PAUSE_S, Gathering, LagMeter
+from qwen_grpc.services.pacing import LATE_S, PAUSE_S, PUNCTUAL_S, Gathering, LagMeter
 
 
 def loop() -> JumpingLoop:
@@ -48,15 +48,23 @@ def test_a_late_loop_lets_close_messages_gather() -> None:
         return (await late_by(0.006)).late
 
     assert run(late())
-    assert run(pause_after(0.006, gap_s=0)) == pytest.approx(0.024, rel=0.02)
+    assert run(pause_after(0.006, gap_s=0)) == pytest.approx(PAUSE_S)
 
 
 def test_messages_that_come_further_apart_than_the_pause_do_not_wait() -> None:
-    assert run(pause_after(0.006, gap_s=0.03)) == 0
+    assert run(pause_after(0.006, gap_s=PAUSE_S * 1.1)) == 0
 
 
-def test_a_pause_has_a_bound() -> None:
-    assert run(pause_after(5, gap_s=0)) == pytest.approx(MAX_PAUSE_S)
+@pytest.mark.parametrize(("late_s", "expected"), [(PUNCTUAL_S * 1.2, True), (PUNCTUAL_S * 0.8, False)])
+def test_a_late_loop_counts_as_late_until_it_is_punctual_by_far(late_s: float, expected: bool) -> None:
+    async def late() -> bool:
+        meter = await late_by(LATE_S * 2)
+        loop().late_s = late_s
+        async with meter.watching():
+            await asyncio.sleep(2)
+        return meter.late
+
+    assert run(late()) is expected
 
 
 def test_nobody_measures_while_nobody_streams() -> None:
