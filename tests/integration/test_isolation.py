@@ -134,9 +134,9 @@ async def test_the_clips_of_one_caller_are_not_found_by_the_other(house: Operate
 
 
 def pooled(simulator: Simulator) -> Configuration:
-    """Two keys that share two accounts of the site and two of DashScope."""
+    """Two keys that share two accounts of the site, as much at once as they like, and two of DashScope."""
     return configured(
-        {"web": web(simulator), "official": official(simulator)},
+        {"web": web(simulator, max_calls_per_credential=0), "official": official(simulator)},
         {"web": sessions(2), "official": [f"sk-of-the-operator-{number}" for number in (1, 2)]},
         keys={TEAM_A: {}, TEAM_B: {}},
     )

@@ -80,8 +80,8 @@ async def over_rest(rest: str) -> AsyncIterator[str]:
     """What is shown of failures of the operator's credentials, and of what may be asked about them."""
     async with httpx.AsyncClient(base_url=rest, timeout=30, headers=bearing(KEY)) as http:
         for (upstream, models), (at, scenario) in product(BEHIND.items(), enumerate(FAULTS)):
-            # Five faults of a server in a row would have it left alone.
-            for name, stream in ((scenario, False), (scenario, True), ("plain", False)):
+            # Five faults of a server in a row, or half of many calls, would have it left alone.
+            for name, stream in ((scenario, False), (scenario, True), *[("plain", False)] * 3):
                 model = f"{upstream}/{models[at % len(models)]}"
                 request = {**body(f"{PROMPT} [[sim:{name}]]", stream=stream), "model": model}
                 yield shown_of(await http.post("/v1/chat/completions", json=request))
