@@ -5,6 +5,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Self
@@ -40,6 +41,9 @@ from qwen_grpc.upstreams.transport import HEADERS, Transport, is_tls_failure
 
 CONNECT_ATTEMPTS = 3
 MAX_BODY_BYTES = 8 << 20
+# What is waited for, and read, of the words of a refusal. Its status tells enough.
+REFUSAL_S = 5.0
+MAX_REFUSAL_BYTES = 64 * 1024
 MAX_RETRY_AFTER_S = 86_400.0
 # How long something that is under way elsewhere may take.
 BUSY_S = 2.0
@@ -245,7 +249,9 @@ class Origin:
         return asyncio.get_running_loop().time() + self.clocks.first_event_s
 
     async def body(self, response: Response, first: bytes = b"", limit: int = MAX_BODY_BYTES) -> bytes:
-        """The rest of a body after `first`, at most `limit` bytes."""
+        """The rest of a body after `first`, at most `limit` bytes; of a refusal as much as comes."""
+        if not response.is_success:
+            return await self._refusal(response, first)
         reads, deadline = Reads(self.name, response), self.soon()
         body = bytearray(first)
         while read := await reads.next(deadline, UpstreamTtfbTimeout):
@@ -253,6 +259,15 @@ class Origin:
             if len(body) > limit:
                 raise UpstreamProtocol(f"{self.name} sent a body of more than {limit} bytes")
         return bytes(body)
+
+    async def _refusal(self, response: Response, words: bytes) -> bytes:
+        """What an upstream says of its refusal: it may break off, be endless, or never come."""
+        reads = Reads(self.name, response)
+        deadline = asyncio.get_running_loop().time() + min(REFUSAL_S, self.clocks.first_event_s)
+        with suppress(UpstreamTruncated, UpstreamProtocol, UpstreamTtfbTimeout):
+            while len(words) < MAX_REFUSAL_BYTES and (read := await reads.next(deadline, UpstreamTtfbTimeout)):
+                words += read
+        return words
 
     def events(self, reads: Reads, first: bytes, idle_s: float) -> Events:
         """The data of a stream's events, from the read `first` on; at most `idle_s` seconds lie between two events."""

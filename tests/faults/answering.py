@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from email.utils import formatdate
 
 from broken_upstream import BrokenUpstream
-from cases import Fault, Variant, at
+from cases import SHORT, Fault, Variant, at
 from faces import DASHSCOPE, ENGINE, SITE, Face
 from outcomes import (
     BUSY,
@@ -65,6 +65,13 @@ def refusals(face: Face) -> Iterator[Variant]:
             asked = 2 if face is SITE and status == 409 else 1
             play = [answer(body, header, status=PHRASES[status])]
             yield Variant(f"{status} with {kind}", meant, play, face=face, asked=asked)
+
+
+def without_words(face: Face) -> Iterator[Variant]:
+    """Refusals whose words break off, are endless, or never come: the status tells enough."""
+    told = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"
+    for name, rest in (("cut", [Step.CLOSE]), ("silent", [Step.WAIT]), ("endless", [b"x" * 65_536] * 50)):
+        yield Variant(f"401 and then {name}", EXPIRED, [told + b'{"de', *rest], face=face, clocks=SHORT)
 
 
 def outages(face: Face) -> Iterator[Variant]:
@@ -163,10 +170,11 @@ FAULTS = (
     ),
     Fault(
         18,
-        "401, 403, 404, 409, 413, 422, each with JSON, a page and nothing",
+        "401, 403, 404, 409, 413, 422, each with JSON, a page and nothing; words that break off or never come",
         [
             *(variant for face in ALL for variant in refusals(face)),
             Variant("404 of a model", NO_MODEL, [answer(NO_SUCH_MODEL, JSON, status=PHRASES[404])]),
+            *(variant for face in ALL for variant in without_words(face)),
         ],
     ),
     Fault(

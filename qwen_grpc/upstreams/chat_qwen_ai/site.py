@@ -87,6 +87,8 @@ class Site(Origin):
         """
         path = f"{COMPLETIONS}?chat_id={_safe(chat_id)}"
         async with self.exchange(self._request("POST", path, session, body, chat_id=chat_id)) as response:
+            if not response.is_success:
+                raise refusal(response, await self.body(response))
             reads = Reads(self.name, response)
             first = await reads.next(self.soon(), UpstreamTtfbTimeout)
             if not _is_stream(response, first):
@@ -178,7 +180,7 @@ def _safe(chat_id: str) -> str:
 
 def _is_stream(response: Response, first: bytes) -> bool:
     kind = response.headers.get("content-type", "")
-    return response.is_success and kind.startswith(EVENT_STREAM) and first.lstrip()[:1] not in (b"{", b"<", b"")
+    return kind.startswith(EVENT_STREAM) and first.lstrip()[:1] not in (b"{", b"<", b"")
 
 
 def _refused(response: Response, content: bytes) -> bool:
