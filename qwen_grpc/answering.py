@@ -1,11 +1,13 @@
 """An answer on its way from an upstream to whoever tells it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol, Self, TypeAlias
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import wraps
+from typing import ParamSpec, Protocol, Self, TypeAlias
 
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
+P = ParamSpec("P")
 # Takes a message; returns what has to be awaited before the next one, or None for nothing.
 Take: TypeAlias = Callable[[StreamChatResponse], Awaitable[object] | None]
 
@@ -82,3 +84,14 @@ class Answering:
         if not self._over:
             self._over = True
             await self._scope.__aexit__(type(error), error, error.__traceback__)
+
+
+def answering(scope: Callable[P, AsyncIterator[AsyncIterator[StreamChatResponse]]]) -> Callable[P, Messages]:
+    """Makes messages of a generator that yields once, as for `asynccontextmanager`: what it yields is the messages."""
+    manager = asynccontextmanager(scope)
+
+    @wraps(scope)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> Messages:
+        return Answering(manager(*args, **kwargs))
+
+    return answered

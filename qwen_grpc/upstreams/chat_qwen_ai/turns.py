@@ -4,10 +4,10 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
-from qwen_grpc.answering import Answering, Messages
+from qwen_grpc.answering import answering
 from qwen_grpc.calls import tenant
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.credentials import WebSession
@@ -120,24 +120,15 @@ class Turns:
         self._uploads = means.uploads
         self._now = now
 
-    def run(
+    @answering
+    async def run(
         self,
         request: CompleteChatRequest,
         model: ResolvedModel,
         session: WebSession,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
-    ) -> Messages:
-        """Gives the answer; see `Upstream.chat`."""
-        return Answering(self._answered(request, model, session, attachments))
-
-    @asynccontextmanager
-    async def _answered(
-        self,
-        request: CompleteChatRequest,
-        model: ResolvedModel,
-        session: WebSession,
-        attachments: Mapping[str, Attachment],
     ) -> AsyncIterator[Telling]:
+        """Gives the answer; see `Upstream.chat`."""
         turn = encode_turn(request, model)
         check_messages(request.messages, attachments)
         errand = Errand(

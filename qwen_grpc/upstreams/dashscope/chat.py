@@ -1,10 +1,10 @@
 """Chat: which dialect a turn takes, and what the caller is told of how it was changed."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from functools import partial
 
-from qwen_grpc.answering import Answering, Messages
+from qwen_grpc.answering import Messages, answering
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import ForcedTools
 from qwen_grpc.credentials import ApiKey
@@ -55,17 +55,8 @@ class Chat:
         emulated = emulates(request.response_format, traits_of(model.id))
         return shaped(request, turn) if emulated else turn(request)
 
-    def _run(
-        self,
-        request: CompleteChatRequest,
-        model: ResolvedModel,
-        key: ApiKey,
-        attachments: Mapping[str, Attachment],
-    ) -> Messages:
-        return Answering(self._answered(request, model, key, attachments))
-
-    @asynccontextmanager
-    async def _answered(
+    @answering
+    async def _run(
         self,
         request: CompleteChatRequest,
         model: ResolvedModel,

@@ -4,11 +4,11 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing
 from fnmatch import fnmatchcase
 from typing import ClassVar, Self
 
-from qwen_grpc.answering import Answering, Messages
+from qwen_grpc.answering import Messages, answering
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import ApiKey, Credentials
@@ -100,22 +100,13 @@ class OpenAiEngine(Upstream):
     async def resolve(self, name: str, credentials: Credentials | None) -> ResolvedModel:
         return find(name, await self.list_models(credentials))
 
-    def chat(
+    @answering
+    async def chat(
         self,
         request: CompleteChatRequest,
         model: ResolvedModel,
         credentials: Credentials,
         attachments: Mapping[str, Attachment] = NO_ATTACHMENTS,
-    ) -> Messages:
-        return Answering(self._answered(request, model, credentials, attachments))
-
-    @asynccontextmanager
-    async def _answered(
-        self,
-        request: CompleteChatRequest,
-        model: ResolvedModel,
-        credentials: Credentials,
-        attachments: Mapping[str, Attachment],
     ) -> AsyncIterator[Messages]:
         dialect = await self._dialect.get(credentials)
         ready = await self._inlining.ready(request, dialect, attachments)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from qwen_grpc.answering import Answering, Messages
+from qwen_grpc.answering import answering
 from qwen_grpc.calls import trace
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, TokenMalformed, UpstreamIdleTimeout, UpstreamTtfbTimeout
@@ -56,13 +56,9 @@ def authorized(credentials: Credentials, name: str) -> dict[str, str]:
     return {**key, **trace()}
 
 
-def stream(origin: Origin, ask: Ask, answer: Decoding, refusal: Refusal) -> Messages:
+@answering
+async def stream(origin: Origin, ask: Ask, answer: Decoding, refusal: Refusal) -> AsyncIterator[Telling]:
     """The answer; see `Upstream.chat`. Leaving closes the connection."""
-    return Answering(_answered(origin, ask, answer, refusal))
-
-
-@asynccontextmanager
-async def _answered(origin: Origin, ask: Ask, answer: Decoding, refusal: Refusal) -> AsyncIterator[Telling]:
     async with _opened(origin, ask, refusal) as (reads, first):
         events = origin.events(reads, first, origin.clocks.idle_s)
         yield Telling(answer, events, _ends(answer, ask.model))
