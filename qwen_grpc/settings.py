@@ -54,9 +54,20 @@ class Settings(BaseSettings):
     qwen_drain_delay: float = Field(
         0, ge=0, description="Seconds before that in which it is not ready and still takes calls, for balancers."
     )
-    qwen_total: float = Field(
-        600, gt=0, description="Seconds that a call may take until its last byte."
+    upstream_connect_timeout: float | None = Field(None, gt=0, description="Seconds to connect: name, TCP and TLS.")
+    upstream_headers_timeout: float | None = Field(
+        None, gt=0, description="Seconds from the sent request to the status line."
     )
+    upstream_first_event_timeout: float | None = Field(None, gt=0, description="Seconds from there to the first event.")
+    upstream_thinking_first_event_timeout: float | None = Field(
+        None, gt=0, description="The same where the model may think."
+    )
+    upstream_idle_timeout: float | None = Field(None, gt=0, description="Seconds between two events.")
+    upstream_thinking_idle_timeout: float | None = Field(None, gt=0, description="The same where the model may think.")
+    upstream_silence_timeout: float | None = Field(
+        None, gt=0, description="Seconds without an event in which comments come."
+    )
+    qwen_total: float = Field(600, gt=0, description="Seconds that a call may take until its last byte.")
     qwen_long_total: float = Field(3600, gt=0, description="The same for deep research, pictures, clips and files.")
     grpc_heartbeat: float = Field(
         15, ge=0, description="Seconds of silence after which a gRPC stream gets an empty message; 0: none."

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import grpc
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, SanicException
+from sanic.exceptions import MethodNotAllowed, NotFound, PayloadTooLarge, RequestTimeout, SanicException
 
 from qwen_grpc.openai_json.codec import InvalidBody
 from rest_shim.cors import Cors
@@ -27,7 +27,8 @@ from rest_shim.stubs import Stubs, stubs_on
 
 # Sanic cannot take more; a credential may fill most of it.
 MAX_HEADERS = 16_384
-BODY_S = 30.0
+# How long the head of a request may take, its body, and a connection between two requests.
+HEAD_S, BODY_S, IDLE_S = 10.0, 30.0, 30.0
 SLOW = Row(408, "invalid_request_error", "request_timeout")
 log = logging.getLogger("rest_shim")
 
@@ -60,10 +61,10 @@ def _config(settings: ShimSettings) -> dict[str, Any]:
         # Beyond this Sanic may stop reading, and would then not notice that the client hangs up.
         "REQUEST_BUFFER_SIZE": settings.max_body + MAX_HEADERS + 4096,
         "REQUEST_MAX_HEADER_SIZE": MAX_HEADERS,
-        "REQUEST_TIMEOUT": 30,
+        "REQUEST_TIMEOUT": HEAD_S,
         # Answers take as long as they take; the RPC has its own deadline.
         "RESPONSE_TIMEOUT": 86_400,
-        "KEEP_ALIVE_TIMEOUT": 30,
+        "KEEP_ALIVE_TIMEOUT": IDLE_S,
         "GRACEFUL_SHUTDOWN_TIMEOUT": 0.5,
         "FALLBACK_ERROR_FORMAT": "json",
         "ACCESS_LOG": False,
@@ -94,7 +95,7 @@ async def _receive_body(request: Request, limit: int, admitted: Admitted) -> Non
             await admitted.receive_body(request, limit)
     except TimeoutError:
         close_after(request)
-        raise HttpError(SLOW, f"the body did not arrive within {BODY_S:.0f} s") from None
+        raise HttpError(SLOW, f"the body did not arrive within {BODY_S:g} s") from None
 
 
 async def _begin(request: Request) -> None:
@@ -149,6 +150,13 @@ def _as_http(error: Exception) -> HttpError:
             row = Row(405, "invalid_request_error", "method_not_supported")
             return HttpError(row, "this endpoint takes another method; GET / lists them")
         case SanicException() if error.status_code < 500:
-            return bad_request(None, "this is not a request that HTTP allows", "invalid_request")
+            return _unread(error)
         case _:
             return HttpError(REASONS["INTERNAL"], "internal error; the log of the server has the rest")
+
+
+def _unread(error: SanicException) -> HttpError:
+    """What a request is answered that could not be read."""
+    if isinstance(error, RequestTimeout):
+        return HttpError(SLOW, f"the head of the request did not arrive within {HEAD_S:g} s")
+    return bad_request(None, "this is not a request that HTTP allows", "invalid_request")

@@ -12,6 +12,7 @@ from typing import Any
 
 from sanic import Sanic
 from sanic.exceptions import RequestCancelled
+from sanic.http import Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 
 from rest_shim.gate import CONNECTIONS, overloaded, raw_answer
@@ -44,12 +45,13 @@ class TurnedAway(asyncio.Protocol):
 class Connection(HttpProtocol):
     """A connection that sends without the framework's detours: a record is sent once per token."""
 
-    __slots__ = ("_slow",)
+    __slots__ = ("_begun_at", "_slow")
     _slow: asyncio.TimerHandle | None
+    _begun_at: float
 
     def connection_made(self, transport: Any) -> None:
         """Begins to serve, unless there are as many connections as there may be."""
-        self._slow = None
+        self._slow, self._begun_at = None, time.monotonic()
         if len(self.connections) < self.app.config.MAX_CONNECTIONS:
             super().connection_made(transport)  # type: ignore[no-untyped-call]
             transport.set_write_buffer_limits(high=UNREAD_BYTES)
@@ -58,6 +60,18 @@ class Connection(HttpProtocol):
         transport.set_protocol(TurnedAway())
         transport.write(raw_answer(overloaded(refusal.message, refusal.retry_after)))
         transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of a request; the first of them wind the clock for its head."""
+        if self._http is None or self._http.stage is not Stage.REQUEST:
+            self._begun_at = time.monotonic()
+        super().data_received(data)
+
+    def check_timeouts(self) -> None:
+        """Ends what takes too long; the framework would give a head that trickles all the time in the world."""
+        if self._http is not None and self._http.stage is Stage.REQUEST:
+            self._time = self._begun_at
+        super().check_timeouts()  # type: ignore[no-untyped-call]
 
     def pause_writing(self) -> None:
         """The client takes its answer more slowly than it comes: nothing more is written until it has taken that."""

@@ -98,6 +98,19 @@ class UpstreamConfig(Part):
         default="stop_thinking",
         description="What gives way when a forced tool choice meets thinking: thinking, or the force.",
     )
+    connect_timeout: float | None = Field(default=None, gt=0, description="Seconds to connect: name, TCP and TLS.")
+    headers_timeout: float | None = Field(
+        default=None, gt=0, description="Seconds from the sent request to the status line."
+    )
+    first_event_timeout: float | None = Field(default=None, gt=0, description="Seconds from there to the first event.")
+    thinking_first_event_timeout: float | None = Field(
+        default=None, gt=0, description="The same where the model may think."
+    )
+    idle_timeout: float | None = Field(default=None, gt=0, description="Seconds between two events.")
+    thinking_idle_timeout: float | None = Field(default=None, gt=0, description="The same where the model may think.")
+    silence_timeout: float | None = Field(
+        default=None, gt=0, description="Seconds without an event in which comments come."
+    )
     max_calls: int = Field(default=1000, ge=1, description="Calls at once.")
     max_calls_per_credential: int | None = Field(
         default=None,

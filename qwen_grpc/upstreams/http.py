@@ -6,7 +6,6 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Self
 
@@ -34,6 +33,7 @@ from qwen_grpc.errors import (
     UpstreamTtfbTimeout,
     UpstreamUnavailable,
 )
+from qwen_grpc.upstreams.clocks import Clocks, Waits, Work
 from qwen_grpc.upstreams.connection import NotHttp
 from qwen_grpc.upstreams.messages import Content, Head, Request, Response, Sink, server_of
 from qwen_grpc.upstreams.sse import EventDecoder
@@ -58,22 +58,6 @@ _UNSURE = (
     UpstreamCrashed,
     UpstreamUnavailable,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """How long to wait for an upstream, in seconds.
-
-    `headers_s` runs from the sent request to the status line, `first_event_s`
-    from there to the first event, `idle_s` from event to event, and
-    `research_idle_s` likewise where the upstream works long without a word.
-    """
-
-    connect_s: float = 5.0
-    headers_s: float = 30.0
-    first_event_s: float = 60.0
-    idle_s: float = 120.0
-    research_idle_s: float = 600.0
 
 
 class Reads:
@@ -117,19 +101,19 @@ class Reads:
 class Events:
     """The data of a stream's events, grouped as the reads brought them.
 
-    Only a complete event winds the clock: an upstream that trickles one for
-    ever, or sends nothing but comments, counts as silent. An iterator and not
-    a generator, because it is passed once per token.
+    Only a complete event winds the clocks: an upstream that trickles one for
+    ever counts as silent. Comments between events wind the shorter one. An
+    iterator and not a generator, because it is passed once per token.
     """
 
-    def __init__(self, reads: Reads, first: bytes, deadline: float, idle_s: float) -> None:
+    def __init__(self, reads: Reads, first: bytes, waits: Waits) -> None:
         self._reads = reads
         self._read: bytes | None = first
-        self._deadline = deadline
-        self._idle_s = idle_s
+        self._waits = waits
         self._late: type[QwenError] = UpstreamTtfbTimeout
         self._decoder = EventDecoder()
         self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + waits.first_event_s
 
     def __aiter__(self) -> Self:
         return self
@@ -138,12 +122,15 @@ class Events:
         read = self._read
         if read is None:
             # The time that the reader took for the last events is not the upstream's.
-            self._deadline, self._late = self._loop.time() + self._idle_s, UpstreamIdleTimeout
+            self._deadline, self._late = self._loop.time() + self._waits.idle_s, UpstreamIdleTimeout
+            self._told_at = self._loop.time()
             read = await self._reads.next(self._deadline, self._late)
         while read:
             if data := self._decoder.feed(read):
                 self._read = None
                 return data
+            if self._late is UpstreamIdleTimeout and self._decoder.between_events:
+                self._deadline = self._alive_until(self._told_at)
             read = await self._reads.next(self._deadline, self._late)
         raise StopAsyncIteration
 
@@ -152,19 +139,26 @@ class Events:
 
         Returns True once `take` wants no more, and False at the end of the stream.
         """
-        reads, decoder, loop, idle_s = self._reads, self._decoder, self._loop, self._idle_s
-        wants_more = True
+        reads, decoder, loop, idle_s = self._reads, self._decoder, self._loop, self._waits.idle_s
+        wants_more, told_at = True, loop.time()
 
         def taken(read: bytes) -> bool:
-            nonlocal wants_more
+            nonlocal wants_more, told_at
             if data := decoder.feed(read):
-                reads.expect(loop.time() + idle_s, UpstreamIdleTimeout)
+                told_at = loop.time()
+                reads.expect(told_at + idle_s, UpstreamIdleTimeout)
                 wants_more = take(data)
+            elif decoder.between_events:
+                reads.expect(self._alive_until(told_at), UpstreamIdleTimeout)
             return wants_more
 
-        reads.expect(loop.time() + idle_s, UpstreamIdleTimeout)
+        reads.expect(told_at + idle_s, UpstreamIdleTimeout)
         await reads.pour(taken)
         return not wants_more
+
+    def _alive_until(self, told_at: float) -> float:
+        """When an upstream that has just sent a comment has to have told something, `told_at` being the last time."""
+        return min(self._loop.time() + self._waits.idle_s, told_at + self._waits.silence_s)
 
 
 class Origin:
@@ -244,9 +238,9 @@ class Origin:
             )
         return UpstreamTruncated(f"the connection to {self.name} broke before it answered; it may have got the request")
 
-    def soon(self) -> float:
+    def soon(self, work: Work = Work.ANSWERING) -> float:
         """When the first event has to be there, in the event loop's time."""
-        return asyncio.get_running_loop().time() + self.clocks.first_event_s
+        return asyncio.get_running_loop().time() + self.clocks.waits(work).first_event_s
 
     async def body(self, response: Response, first: bytes = b"", limit: int = MAX_BODY_BYTES) -> bytes:
         """The rest of a body after `first`, at most `limit` bytes; of a refusal as much as comes."""
@@ -269,9 +263,9 @@ class Origin:
                 words += read
         return words
 
-    def events(self, reads: Reads, first: bytes, idle_s: float) -> Events:
-        """The data of a stream's events, from the read `first` on; at most `idle_s` seconds lie between two events."""
-        return Events(reads, first, self.soon(), idle_s)
+    def events(self, reads: Reads, first: bytes, work: Work) -> Events:
+        """The data of a stream's events, from the read `first` on, each within the clock of such work."""
+        return Events(reads, first, self.clocks.waits(work))
 
 
 class Exchange:

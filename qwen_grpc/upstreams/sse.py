@@ -45,6 +45,11 @@ class EventDecoder:
         blocks = self._blocks(self._lines_ended_by_lf(read))
         return [data for block in blocks if (data := _data(block))]
 
+    @property
+    def between_events(self) -> bool:
+        """Whether nothing of an event has begun: what came last and gave no data were comments."""
+        return not self._rest and self._start is None
+
     def _lines_ended_by_lf(self, read: bytes) -> bytes:
         self._count(read)
         if self._start is not None:

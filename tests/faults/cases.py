@@ -9,10 +9,18 @@ from broken_upstream import BrokenUpstream, Play
 from faces import ENGINE, Face
 from outcomes import Answered, Failed
 
-from qwen_grpc.upstreams.http import Clocks
+from qwen_grpc.upstreams.clocks import Clocks
 
 # Long enough for a busy machine, short enough for a test.
-SHORT = Clocks(connect_s=0.4, headers_s=0.5, first_event_s=0.5, idle_s=0.5)
+SHORT = Clocks(
+    connect_s=0.4,
+    headers_s=0.5,
+    first_event_s=0.5,
+    thinking_first_event_s=0.5,
+    idle_s=0.5,
+    thinking_idle_s=0.5,
+    silence_s=0.5,
+)
 # Makes the upstream one that has the fault.
 State = Callable[[BrokenUpstream], AbstractAsyncContextManager[Any]]
 

@@ -16,8 +16,9 @@ from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.upstreams.base import Upstream
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
+from qwen_grpc.upstreams.clocks import Clocks
 from qwen_grpc.upstreams.dashscope import DashScope
-from qwen_grpc.upstreams.http import Clocks, Origin
+from qwen_grpc.upstreams.http import Origin
 from qwen_grpc.upstreams.openai_engine import OpenAiEngine
 
 # What nobody may ever see: as a part of credentials, and as an upstream's own words about a failure.

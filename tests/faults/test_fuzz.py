@@ -18,7 +18,7 @@ from rest_shim.errors import REASONS
 COUNT = 1_750
 SEED = 4711
 # Nothing waits for these: every answer ends with its connection.
-PATIENT = Clocks(headers_s=20, first_event_s=20, idle_s=20)
+PATIENT = Clocks(headers_s=20, first_event_s=20, thinking_first_event_s=20, idle_s=20, thinking_idle_s=20, silence_s=20)
 ENDS = {
     ENGINE: re.compile(rb'"finish_reason":\s*"(stop|length|tool_calls|content_filter|function_call)"'),
     DASHSCOPE: re.compile(rb'"finish_reason":\s*"(stop|length|tool_calls|content_filter|function_call)"'),

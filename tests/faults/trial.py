@@ -18,7 +18,8 @@ from outcomes import Answered
 from structlog.typing import EventDict
 from upstream_record import until
 
-from qwen_grpc.upstreams.http import Clocks, Origin
+from qwen_grpc.upstreams.clocks import Clocks
+from qwen_grpc.upstreams.http import Origin
 
 # How soon everything is as it was.
 SOON_S = 1.0

@@ -20,7 +20,7 @@ from qwen_grpc.openai_json.codec import REQUESTS
 from qwen_grpc.server import Server
 from qwen_grpc.upstreams.base import Upstream
 from qwen_grpc.upstreams.chat_qwen_ai import ChatQwenAi, Site
-from qwen_grpc.upstreams.http import Clocks
+from qwen_grpc.upstreams.clocks import Clocks
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 from qwen_grpc.v1.chat_pb2_grpc import ChatServiceStub
 from rest_shim.app import build

@@ -12,8 +12,8 @@ from support import bearer, records
 from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import ApiKey
 from qwen_grpc.simulator import Arrived, Simulator, running
+from qwen_grpc.upstreams.clocks import Clocks
 from qwen_grpc.upstreams.dashscope import DashScope
-from qwen_grpc.upstreams.http import Clocks
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
 
 KEY = ApiKey("sk-somebody-s-own")

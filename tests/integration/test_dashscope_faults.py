@@ -9,7 +9,7 @@ from dashscope_house import CHAT, KEY, asking, open_dashscope
 from upstream_record import until
 
 from qwen_grpc.credentials import ApiKey
-from qwen_grpc.upstreams.http import Clocks
+from qwen_grpc.upstreams.clocks import Clocks
 
 BEGINNING = "Part 1. Part 2. "
 # The scenario, the reason, the HTTP status, and whether a wait is told.
@@ -138,7 +138,9 @@ async def test_a_key_of_another_region_gets_the_host_and_a_hint() -> None:
     ],
 )
 async def test_silence_ends_by_our_clocks(scenario: str, reason: str, code: grpc.StatusCode) -> None:
-    clocks = Clocks(headers_s=0.3, first_event_s=0.3, idle_s=0.3)
+    clocks = Clocks(
+        headers_s=0.3, first_event_s=0.3, thinking_first_event_s=0.3, idle_s=0.3, thinking_idle_s=0.3, silence_s=0.3
+    )
     async with open_dashscope({"wait_timeout": 0}, clocks=clocks) as house:
         outcomes = await all_ways(house.doors, asking(f"[[sim:{scenario}]]"), KEY)
         failure = outcomes["gRPC stream"].failure

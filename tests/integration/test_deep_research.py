@@ -15,7 +15,7 @@ from upstream_record import NEW, calls, sent, until
 from qwen_grpc.openai_json.codec import RESPONSES
 from qwen_grpc.simulator import Behaviour, running
 from qwen_grpc.simulator import models as simulated
-from qwen_grpc.upstreams.http import Clocks
+from qwen_grpc.upstreams.clocks import Clocks, Work
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, StreamChatResponse
 
 MODEL = "qwen-max-deep-research"
@@ -247,7 +247,7 @@ async def test_silence_in_a_research_is_filled_with_comments() -> None:
 
 @pytest.mark.asyncio
 async def test_a_research_may_be_silent_for_longer_than_an_answer() -> None:
-    clocks = Clocks(idle_s=0.3, research_idle_s=20)
+    clocks = Clocks(idle_s=0.3, thinking_idle_s=0.3, silence_s=0.3, research_idle_s=20)
     async with (
         running(behaviour=Behaviour(research_silence_s=0.9)) as simulator,
         open_doors(site(simulator.url, clocks)) as doors,
@@ -265,7 +265,7 @@ async def test_a_research_may_be_silent_for_longer_than_an_answer() -> None:
 
 @pytest.mark.asyncio
 async def test_a_research_that_is_silent_for_too_long_fails_as_interrupted() -> None:
-    clocks = Clocks(idle_s=20, research_idle_s=0.2)
+    clocks = Clocks(idle_s=20, thinking_idle_s=20, silence_s=20, research_idle_s=0.2)
     async with (
         running(behaviour=Behaviour(research_silence_s=30)) as simulator,
         open_doors(site(simulator.url, clocks)) as doors,
@@ -278,7 +278,7 @@ async def test_a_research_that_is_silent_for_too_long_fails_as_interrupted() -> 
 
 
 def test_the_clock_of_a_research_is_ten_minutes() -> None:
-    assert (Clocks().idle_s, Clocks().research_idle_s) == (120, 600)
+    assert Clocks().waits(Work.RESEARCHING).idle_s == 600
 
 
 # -- leaving --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from grpc import StatusCode
 from qwen_wire import Refused, wordless
 
 from qwen_grpc.credentials import ApiKey
-from qwen_grpc.upstreams.http import Clocks
+from qwen_grpc.upstreams.clocks import Clocks
 from qwen_grpc.v1.chat_pb2 import ChatDelta
 
 SERVER, BUSY, CALLER = "server_error", "service_unavailable_error", "invalid_request_error"
@@ -127,7 +127,9 @@ async def test_an_engine_that_loads_its_model_is_worth_another_try(dialect: str)
 
 @pytest.mark.asyncio
 async def test_a_silent_engine_is_given_up_by_the_clock() -> None:
-    clocks = Clocks(headers_s=0.2, first_event_s=0.2, idle_s=0.2)
+    clocks = Clocks(
+        headers_s=0.2, first_event_s=0.2, thinking_first_event_s=0.2, idle_s=0.2, thinking_idle_s=0.2, silence_s=0.2
+    )
     for scenario, reason in {
         "stall": "UPSTREAM_HEADERS_TIMEOUT",
         "headers_only": "UPSTREAM_TTFB_TIMEOUT",

@@ -3,6 +3,7 @@ import random
 import socket
 import ssl
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,17 @@ from qwen_wire import CREATED, FINISHED, GOODBYE, MODELS, NEW_CHAT, Refused, sai
 from raw_server import LAST_CHUNK, STREAM_HEAD, Script, Step, chunk, deaf_port, raw_server, self_signed
 from support import session
 
-from qwen_grpc.upstreams.http import Clocks
+from qwen_grpc.upstreams.clocks import Clocks
 
-SHORT = Clocks(connect_s=0.1, headers_s=0.4, first_event_s=0.4, idle_s=0.4)
+SHORT = Clocks(
+    connect_s=0.1,
+    headers_s=0.4,
+    first_event_s=0.4,
+    thinking_first_event_s=0.4,
+    idle_s=0.4,
+    thinking_idle_s=0.4,
+    silence_s=0.4,
+)
 TIMEOUT = (504, "server_error", "timeout")
 HEADERS = Refused(StatusCode.DEADLINE_EXCEEDED, "UPSTREAM_HEADERS_TIMEOUT", *TIMEOUT, retry=True)
 FIRST_EVENT = Refused(StatusCode.DEADLINE_EXCEEDED, "UPSTREAM_TTFB_TIMEOUT", *TIMEOUT, retry=True)
@@ -26,11 +35,11 @@ PING = chunk(b": ping\n\n")
 each_way = pytest.mark.parametrize("way", WAYS)
 
 
-async def asked(way: str, script: Script) -> Outcome:
+async def asked(way: str, script: Script, clocks: Clocks = SHORT) -> Outcome:
     """One question to an upstream that answers the completion by a script, with a tick every 100 ms."""
     async with (
         raw_server([MODELS], [NEW_CHAT], script, [GOODBYE]) as server,
-        open_doors(site(server.url, SHORT)) as doors,
+        open_doors(site(server.url, clocks)) as doors,
     ):
         ticking_on = asyncio.create_task(tick(script, server, 0.1))
         outcome = await WAYS[way](doors, question("Hello"), session(refresh=False))
@@ -76,6 +85,19 @@ async def test_an_upstream_that_falls_silent_is_given_up(way: str) -> None:
 async def test_neither_comments_nor_an_unfinished_event_keep_a_stream_alive(way: str, piece: bytes) -> None:
     begun = STREAM_HEAD + chunk(CREATED + said("Hi") + b"data: "[: 6 * (piece != PING)])
     assert wordless(await asked(way, [begun, *ticking(piece, 12)])) == IDLE.by(way)
+
+
+@pytest.mark.asyncio
+@each_way
+async def test_comments_keep_a_stream_alive_for_a_while_and_not_for_ever(way: str) -> None:
+    begun = STREAM_HEAD + chunk(CREATED + said("Hi"))
+    # Alive and silent for a second, which is longer than the clock between two events.
+    pings = ticking(PING, 10)
+    patient = replace(SHORT, silence_s=5.0)
+    spoke = [begun, *pings, chunk(said(" there") + FINISHED), LAST_CHUNK]
+    assert await asked(way, spoke, patient) == Outcome("Hi there", None)
+    limited = replace(SHORT, silence_s=0.8)
+    assert wordless(await asked(way, [begun, *ticking(PING, 60)], limited)) == IDLE.by(way)
 
 
 @pytest.mark.asyncio

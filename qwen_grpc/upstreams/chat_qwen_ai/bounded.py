@@ -8,6 +8,7 @@ from qwen_grpc.emulation.lengths import TokenLimit
 from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer, counted
 from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UsageBlock, part
+from qwen_grpc.upstreams.clocks import Work
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_LENGTH, CompleteChatRequest, StreamChatResponse
 
 
@@ -24,11 +25,11 @@ class Bounds:
         """The bounds of a request."""
         return cls(request.max_completion_tokens, request.max_tokens, bool(request.stop))
 
-    def opened(self, shown: Shown, *, researching: bool) -> Answer:
+    def opened(self, shown: Shown, *, work: Work = Work.THINKING) -> Answer:
         """The answer to the request, before anything of it has come."""
         if self == Bounds():
-            return Answer(shown, researching=researching)
-        return BoundedAnswer(shown, TokenLimit(self.total, self.answer), telling=self.stops, researching=researching)
+            return Answer(shown, work=work)
+        return BoundedAnswer(shown, TokenLimit(self.total, self.answer), telling=self.stops, work=work)
 
 
 class BoundedAnswer(Answer):
@@ -38,8 +39,8 @@ class BoundedAnswer(Answer):
     who ends it elsewhere.
     """
 
-    def __init__(self, shown: Shown, limit: TokenLimit, *, telling: bool, researching: bool = False) -> None:
-        super().__init__(shown, researching=researching)
+    def __init__(self, shown: Shown, limit: TokenLimit, *, telling: bool, work: Work = Work.THINKING) -> None:
+        super().__init__(shown, work=work)
         self._limit = limit
         self._telling = telling
 

@@ -24,6 +24,7 @@ from qwen_grpc.upstreams.chat_qwen_ai.wire import (
     part,
     said,
 )
+from qwen_grpc.upstreams.clocks import Work
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_STOP, ChatDelta, StreamChatResponse
 from qwen_grpc.v1.common_pb2 import Usage
 
@@ -42,14 +43,15 @@ class Answer:
 
     A `drawing` turn was asked for nothing but a picture: it is over, too, when
     a picture phase says `finished` and a picture was shown, or when the
-    connection ends. A `researching` turn may be silent for minutes. One that is
+    connection ends. What it may be silent for is its
+    `work`: a research takes minutes without a word. One that is
     `cut` is over for us, while the site goes on.
     """
 
-    def __init__(self, shown: Shown | None = None, *, drawing: bool = False, researching: bool = False) -> None:
+    def __init__(self, shown: Shown | None = None, *, drawing: bool = False, work: Work = Work.THINKING) -> None:
         self.shown = shown or Shown(f"https://{SITE}")
         self.drawing = drawing
-        self.researching = researching
+        self.work = work
         self.created = Created()
         self.finished = self.cut = False
         self.sources = Sources()

@@ -13,6 +13,7 @@ from qwen_grpc.upstreams.base import Attachment
 from qwen_grpc.upstreams.chat_qwen_ai.attached import check_parts, file_entry
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
 from qwen_grpc.upstreams.chat_qwen_ai.wire import UNREADABLE
+from qwen_grpc.upstreams.clocks import Work
 from qwen_grpc.v1.chat_pb2 import (
     ROLE_ASSISTANT,
     ROLE_DEVELOPER,
@@ -52,6 +53,14 @@ class Turn:
     chat_type: str
     feature_config: Json
     stage: str = ""
+
+    @property
+    def work(self) -> Work:
+        """What the site may do while it is silent."""
+        if self.stage == RESEARCHING:
+            return Work.RESEARCHING
+        thinks = self.stage or self.feature_config.get("thinking_enabled")
+        return Work.THINKING if thinks else Work.ANSWERING
 
     @property
     def sub_chat_type(self) -> str:

@@ -16,7 +16,8 @@ from urllib.parse import quote
 from qwen_grpc.errors import UpstreamError, UpstreamProtocol
 from qwen_grpc.upstreams.base import Upload
 from qwen_grpc.upstreams.chat_qwen_ai.refusals import SITE
-from qwen_grpc.upstreams.http import Clocks, Origin, refused_status
+from qwen_grpc.upstreams.clocks import Clocks
+from qwen_grpc.upstreams.http import Origin, refused_status
 from qwen_grpc.upstreams.sending import IDLE_S, MAX_UPLOAD_S, sending
 
 SCHEME = "OSS4-HMAC-SHA256"

@@ -90,14 +90,14 @@ class Site(Origin):
             if not response.is_success:
                 raise refusal(response, await self.body(response))
             reads = Reads(self.name, response)
-            first = await reads.next(self.soon(), UpstreamTtfbTimeout)
+            answer = answer or Answer(Shown(self.base_url))
+            first = await reads.next(self.soon(answer.work), UpstreamTtfbTimeout)
             if not _is_stream(response, first):
                 raise refusal(response, await self.body(response, first))
-            yield await self._first_delta(reads, first, answer or Answer(Shown(self.base_url)))
+            yield await self._first_delta(reads, first, answer)
 
     async def _first_delta(self, reads: Reads, first: bytes, answer: Answer) -> Opened:
-        idle_s = self.clocks.research_idle_s if answer.researching else self.clocks.idle_s
-        events = self.events(reads, first, idle_s)
+        events = self.events(reads, first, answer.work)
         async for data in events:
             message = StreamChatResponse()
             try:

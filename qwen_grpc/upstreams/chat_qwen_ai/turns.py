@@ -27,7 +27,6 @@ from qwen_grpc.upstreams.chat_qwen_ai.attached import attached_to
 from qwen_grpc.upstreams.chat_qwen_ai.bounded import Bounds
 from qwen_grpc.upstreams.chat_qwen_ai.conversations import Conversations, Known, account_of
 from qwen_grpc.upstreams.chat_qwen_ai.encode import (
-    RESEARCHING,
     Place,
     Said,
     Turn,
@@ -186,7 +185,7 @@ class Turns:
         body = encode_completion(errand.turn, errand.place, said, now=self._now(), new_id=new_id)
         errand.asked = True
         shown = Shown(self._site.base_url, sent=[file.url for file in said.files])
-        answer = errand.bounds.opened(shown, researching=errand.turn.stage == RESEARCHING)
+        answer = errand.bounds.opened(shown, work=errand.turn.work)
         try:
             return await stack.enter_async_context(
                 self._site.completion(errand.session, errand.place.chat_id, body, answer)

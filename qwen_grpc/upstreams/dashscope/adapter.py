@@ -25,6 +25,7 @@ from qwen_grpc.upstreams.base import (
     Upstream,
     VideoTask,
 )
+from qwen_grpc.upstreams.clocks import Clocks
 from qwen_grpc.upstreams.dashscope.attached import Inlining
 from qwen_grpc.upstreams.dashscope.chat import Chat
 from qwen_grpc.upstreams.dashscope.embeddings import Embeddings
@@ -32,7 +33,6 @@ from qwen_grpc.upstreams.dashscope.listing import Listings
 from qwen_grpc.upstreams.dashscope.origin import DASHSCOPE, DashScopeOrigin
 from qwen_grpc.upstreams.dashscope.studio import Studio
 from qwen_grpc.upstreams.dashscope.tasks import Pace
-from qwen_grpc.upstreams.http import Clocks
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest
 from qwen_grpc.v1.embeddings_pb2 import CreateEmbeddingsRequest, CreateEmbeddingsResponse
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 from qwen_grpc.answering import Messages, answering
@@ -76,13 +77,13 @@ class Chat:
         if asked.searches and self._origin.place.native:
             path = MULTIMODAL if asked.traits.sees else TEXT
             content, answer = body.native(sees=asked.traits.sees), NativeAnswer(self._origin.host, choices=choices)
-            return self._stream(Ask(path, STREAMED, content, asked.model.id), answer, key)
+            return self._stream(Ask(path, STREAMED, content, asked.model.id, asked.work), answer, key)
         path = self._origin.place.compatible + COMPLETIONS
         return self._stream(
-            Ask(path, {}, body.compatible(), asked.model.id), Answer(self._dialect, choices=choices), key
+            Ask(path, {}, body.compatible(), asked.model.id, asked.work), Answer(self._dialect, choices=choices), key
         )
 
     def _stream(self, ask: Ask, answer: Decoding, key: ApiKey) -> Messages:
         resolve = RESOLVE if OSS.encode() in ask.body else {}
         headers = {**self._origin.headers(key), **resolve, **ask.headers}
-        return stream(self._origin, Ask(ask.path, headers, ask.body, ask.model), answer, refusal)
+        return stream(self._origin, replace(ask, headers=headers), answer, refusal)

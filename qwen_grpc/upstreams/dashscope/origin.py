@@ -13,7 +13,8 @@ import httpx
 from qwen_grpc.addresses import DASHSCOPE_HOST
 from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import Credentials
-from qwen_grpc.upstreams.http import Clocks, Origin
+from qwen_grpc.upstreams.clocks import Clocks
+from qwen_grpc.upstreams.http import Origin
 from qwen_grpc.upstreams.openai_wire.turn import authorized
 
 # How errors call it.
@@ -21,8 +22,8 @@ DASHSCOPE = "DashScope"
 DEFAULT_BASE_URL = f"https://{DASHSCOPE_HOST}"
 NATIVE = "/api/v1"
 
-# Long prompts are read, and thinking may begin, before the first byte.
-CLOCKS = Clocks(headers_s=60.0)
+# Long prompts are read before the first byte.
+CLOCKS = Clocks(headers_s=30.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from qwen_grpc.catalog import ResolvedModel
 from qwen_grpc.errors import InvalidParameter, Unsupported
 from qwen_grpc.openai_json.jsontext import JsonObject, load_object
+from qwen_grpc.upstreams.clocks import Work
 from qwen_grpc.upstreams.dashscope.thinking import AUTO, Thought
 from qwen_grpc.upstreams.dashscope.traits import Traits
 from qwen_grpc.upstreams.openai_wire.members import NEVER_SENT, is_web_search
@@ -46,6 +47,11 @@ class Asked:
     model: ResolvedModel
     traits: Traits
     thought: Thought
+
+    @property
+    def work(self) -> Work:
+        """What the model may do while it is silent."""
+        return Work.THINKING if self.thought.on else Work.ANSWERING
 
     @property
     def searches(self) -> bool:

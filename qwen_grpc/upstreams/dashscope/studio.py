@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from typing import Self
 
 from qwen_grpc.calls import notice
@@ -40,7 +39,7 @@ class Studio:
         tell: Callable[[str], None] = notice,
     ) -> None:
         patient = self._patient = DashScopeOrigin(
-            config, replace(origin.clocks, headers_s=PATIENCE_S, first_event_s=PATIENCE_S)
+            config, origin.clocks.changed(headers=PATIENCE_S, first_event=PATIENCE_S)
         )
         self._tasks = Tasks(Native(origin), pace)
         self.store = TemporaryStore(Native(origin), patient)

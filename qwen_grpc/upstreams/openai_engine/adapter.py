@@ -25,8 +25,8 @@ from qwen_grpc.upstreams.base import (
     Upstream,
     VideoTask,
 )
+from qwen_grpc.upstreams.clocks import Clocks
 from qwen_grpc.upstreams.fetcher import Fetcher
-from qwen_grpc.upstreams.http import Clocks
 from qwen_grpc.upstreams.model_cache import LineUp, ModelCache
 from qwen_grpc.upstreams.openai_engine.chat import Turns
 from qwen_grpc.upstreams.openai_engine.detect import Detected

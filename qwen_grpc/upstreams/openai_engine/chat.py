@@ -10,6 +10,7 @@ from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import NotFound, QwenError, UpstreamError
 from qwen_grpc.tools.answer import with_calls
 from qwen_grpc.tools.prompt import functions_of, several
+from qwen_grpc.upstreams.clocks import Work
 from qwen_grpc.upstreams.messages import Head
 from qwen_grpc.upstreams.openai_engine.answers import Misplaced, mend_usage
 from qwen_grpc.upstreams.openai_engine.dialects import Dialect
@@ -41,7 +42,8 @@ class Turns:
         thinking = wanted(request, model)
         body = encode_chat(request, model, thinking, dialect)
         headers = self._server.authorized(credentials) | ({} if dialect.lasting else LAST)
-        ask = Ask(COMPLETIONS, headers, body, model.id)
+        work = Work.ANSWERING if thinking.enabled is False else Work.THINKING
+        ask = Ask(COMPLETIONS, headers, body, model.id, work)
         answer = Answer(self._wire, choices=max(1, request.n))
         messages = stream(self._server, ask, answer, self._refused)
         if thinking.enabled is False:

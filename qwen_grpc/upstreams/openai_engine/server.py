@@ -10,13 +10,14 @@ from qwen_grpc.credentials import Credentials
 from qwen_grpc.errors import UpstreamProtocol
 from qwen_grpc.hops import Hops
 from qwen_grpc.openai_json.jsontext import load
-from qwen_grpc.upstreams.http import Clocks, Origin
+from qwen_grpc.upstreams.clocks import Clocks
+from qwen_grpc.upstreams.http import Origin
 from qwen_grpc.upstreams.messages import Content, Request, Response
 from qwen_grpc.upstreams.openai_engine.refusals import refused
 from qwen_grpc.upstreams.openai_wire.turn import authorized
 
-# An engine may load a model, or read a long prompt, before it says anything.
-CLOCKS = Clocks(headers_s=300.0, first_event_s=300.0)
+# An engine may load a model, or read a long prompt, before it says anything; many send the headers only then.
+CLOCKS = Clocks(headers_s=300.0, first_event_s=300.0, thinking_first_event_s=300.0)
 MODELS = "/models"
 JSON = "application/json"
 MAX_DOCUMENT_BYTES = 64 << 20

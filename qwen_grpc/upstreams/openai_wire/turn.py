@@ -13,6 +13,7 @@ from qwen_grpc.calls import trace
 from qwen_grpc.credentials import ApiKey, Credentials
 from qwen_grpc.errors import QwenError, TokenMalformed, UpstreamIdleTimeout, UpstreamTtfbTimeout
 from qwen_grpc.upstreams import telling
+from qwen_grpc.upstreams.clocks import Work
 from qwen_grpc.upstreams.http import Origin, Reads
 from qwen_grpc.upstreams.messages import Head
 from qwen_grpc.upstreams.sse import EVENT_STREAM
@@ -28,12 +29,16 @@ Refusal = Callable[[Head, bytes], QwenError]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is sent: the path at the server, the headers, the JSON body. `model` is the id that the body names."""
+    """What is sent: the path at the server, the headers, the JSON body. `model` is the id that the body names.
+
+    `work` is what the model may do before and between its words.
+    """
 
     path: str
     headers: Mapping[str, str]
     body: bytes
     model: str
+    work: Work = Work.THINKING
 
 
 class Decoding(telling.Decoding, Protocol):
@@ -60,7 +65,7 @@ def authorized(credentials: Credentials, name: str) -> dict[str, str]:
 async def stream(origin: Origin, ask: Ask, answer: Decoding, refusal: Refusal) -> AsyncIterator[Telling]:
     """The answer; see `Upstream.chat`. Leaving closes the connection."""
     async with _opened(origin, ask, refusal) as (reads, first):
-        events = origin.events(reads, first, origin.clocks.idle_s)
+        events = origin.events(reads, first, ask.work)
         yield Telling(answer, events, _ends(answer, ask.model))
         if answer.finished:
             with suppress(QwenError):
@@ -86,7 +91,7 @@ async def _opened(origin: Origin, ask: Ask, refusal: Refusal) -> AsyncIterator[t
         if not response.is_success or not response.headers.get("content-type", "").startswith(EVENT_STREAM):
             raise refusal(response, await origin.body(response))
         reads = Reads(origin.name, response)
-        yield reads, await reads.next(origin.soon(), UpstreamTtfbTimeout)
+        yield reads, await reads.next(origin.soon(ask.work), UpstreamTtfbTimeout)
 
 
 def _start(told: StreamStart, model: str) -> StreamStart:

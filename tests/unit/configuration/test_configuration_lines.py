@@ -5,6 +5,8 @@ import os
 import pytest
 from written import lines, secret_file
 
+from qwen_grpc.upstreams.clocks import SETTABLE
+
 OFFICIAL = '[upstreams.official]\nkind = "dashscope"\n'
 ENGINE = '[upstreams.gpu]\nkind = "openai_engine"\nbase_url = "http://127.0.0.1:8001/v1"\n'
 WEB = '[upstreams.web]\nkind = "chat_qwen_ai"\n'
@@ -35,7 +37,8 @@ TYPES = [
     (f'{OFFICIAL}CANARY_as_a_key_that_is_far_too_long_to_be_one = 1\n'.replace("CANARY", "SECRETS"),
      "upstreams.official.SECRETS_…: there is no such key; expected one of " + ", ".join(sorted((
          "kind", "base_url", "credentials", "models", "public", "caller_keys", "dialect", "workspace", "wait_timeout",
-         "forced_tools", "max_calls", "max_calls_per_credential", "requests_per_minute")))),
+         "forced_tools", "max_calls", "max_calls_per_credential", "requests_per_minute",
+         *(f"{name}_timeout" for name in SETTABLE))))),
     ('[tls]\ncertificate = ""\nkey = "k"\n', "tls.certificate: expected a text that is not empty"),
 ]  # fmt: skip
 

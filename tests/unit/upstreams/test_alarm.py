@@ -14,7 +14,8 @@ import uvloop
 from raw_server import answer
 
 from qwen_grpc.upstreams.alarm import Alarm, within
-from qwen_grpc.upstreams.http import Clocks, Origin
+from qwen_grpc.upstreams.clocks import Clocks
+from qwen_grpc.upstreams.http import Origin
 from qwen_grpc.upstreams.messages import Request, server_of
 from qwen_grpc.upstreams.transport import HEADERS, Transport
 

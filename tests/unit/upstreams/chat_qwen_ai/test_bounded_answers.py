@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from qwen_grpc.upstreams.chat_qwen_ai.bounded import BoundedAnswer, Bounds
 from qwen_grpc.upstreams.chat_qwen_ai.decode import Answer
 from qwen_grpc.upstreams.chat_qwen_ai.shown import Shown
+from qwen_grpc.upstreams.clocks import Work
 from qwen_grpc.v1.chat_pb2 import FINISH_REASON_LENGTH, FINISH_REASON_STOP, StreamChatResponse
 
 LAST = b'{"choices":[{"delta":{"content":"","status":"finished","phase":"answer"}}]}'
@@ -24,7 +25,7 @@ def event(text: str, tokens: int, phase: str = "answer") -> bytes:
 
 def read(bounds: Bounds, *reads: Sequence[bytes]) -> tuple[Answer, StreamChatResponse]:
     """The answer and one message with all of it."""
-    answer = bounds.opened(Shown("https://example.org"), researching=False)
+    answer = bounds.opened(Shown("https://example.org"))
     message = StreamChatResponse()
     for data in reads:
         if not answer.finished:
@@ -85,12 +86,12 @@ def test_of_both_limits_the_narrower_one_counts() -> None:
 
 
 def test_who_looks_for_stop_texts_is_told_the_counts_so_far() -> None:
-    answer = Bounds(stops=True).opened(Shown("https://example.org"), researching=False)
+    answer = Bounds(stops=True).opened(Shown("https://example.org"))
     message = StreamChatResponse()
     answer.decode(WORDS[:2], message)
     assert (message.usage.prompt_tokens, message.usage.completion_tokens) == (800, 3)
 
 
 def test_an_answer_without_bounds_is_decoded_as_ever() -> None:
-    assert type(Bounds().opened(Shown("https://example.org"), researching=True)) is Answer
-    assert type(Bounds(stops=True).opened(Shown("https://example.org"), researching=True)) is BoundedAnswer
+    assert type(Bounds().opened(Shown("https://example.org"), work=Work.RESEARCHING)) is Answer
+    assert type(Bounds(stops=True).opened(Shown("https://example.org"), work=Work.RESEARCHING)) is BoundedAnswer

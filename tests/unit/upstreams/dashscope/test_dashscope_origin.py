@@ -5,8 +5,8 @@ import pytest
 from qwen_grpc.configuration import UpstreamConfig
 from qwen_grpc.credentials import ApiKey, WebSession
 from qwen_grpc.errors import TokenMalformed
+from qwen_grpc.upstreams.clocks import Clocks
 from qwen_grpc.upstreams.dashscope.origin import DashScopeOrigin, Place, place_of
-from qwen_grpc.upstreams.http import Clocks
 
 COMPATIBLE = "/compatible-mode/v1"
 
