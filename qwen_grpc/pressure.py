@@ -19,7 +19,6 @@ from qwen_grpc.errors import Overloaded
 from qwen_grpc.memory import resident_bytes
 
 SAMPLE_S = 0.25
-LATE_S = 0.25
 # A refused caller comes back after so many seconds, each after another time.
 BACK_S = (1.0, 5.0)
 
@@ -67,11 +66,12 @@ TEXTS: Mapping[Shortage, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How much is taken on: calls at once, bytes of requests in hand, bytes of memory (0: no limit)."""
+    """How much is taken on: calls at once, bytes of requests in hand, bytes of memory, seconds of lag (0: no limit)."""
 
     calls: int
     request_bytes: int
     rss_bytes: int = 0
+    lag_s: float = 0.0
 
 
 def soon() -> float:
@@ -139,7 +139,8 @@ class Pressure:
     def look(self, now: float, lag_s: float, rss_bytes: int) -> None:
         """Notes down how late the loop is and how much memory is held, at a moment of the loop's clock."""
         self.lag_s, self.rss_bytes = lag_s, rss_bytes
-        self._late_since = min(self._late_since, now) if lag_s > LATE_S else inf
+        late = 0 < self._caps.lag_s < lag_s
+        self._late_since = min(self._late_since, now) if late else inf
         if self._caps.rss_bytes and rss_bytes > self._caps.rss_bytes:
             self._shed, self._why = max(Priority), Shortage.MEMORY
         else:

@@ -293,7 +293,7 @@ async def serving(
 def _caps(settings: Settings) -> Caps:
     """How much is taken on."""
     rss = usual_rss() if settings.max_rss is None else settings.max_rss
-    return Caps(settings.qwen_max_calls, settings.max_inflight_bytes, rss)
+    return Caps(settings.qwen_max_calls, settings.max_inflight_bytes, rss, settings.max_lag)
 
 
 def usual_rss() -> int:

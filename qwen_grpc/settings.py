@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     max_inflight_bytes: int = Field(
         256 << 20, ge=1 << 20, description="Bytes of requests in hand; a call beyond them is refused."
     )
+    max_lag: float = Field(
+        0.25, ge=0, description="Seconds that the event loop may be late until calls are refused; 0: any."
+    )
     max_rss: int | None = Field(
         None, ge=0, description="Bytes of memory beyond which calls are refused; 0: none; unset: 85 % of the cgroup's."
     )

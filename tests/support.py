@@ -47,6 +47,8 @@ def bearer(credential: Credentials | None = None) -> dict[str, str]:
 def settings_for(simulator: Simulator, **changes: Any) -> Settings:
     """Settings that know nothing of the machine's environment."""
     fixed = {"grpc_port": 0, "qwen_base_url": simulator.url, "qwen_auth_url": simulator.url, "qwen_drain": 0.2}
+    # How busy the machine is shall decide nothing here.
+    fixed |= {"max_lag": 0.0}
     fixed |= {"qwen_upload_url": simulator.url, "dashscope_base_url": simulator.url}
     fixed |= {"qwen_ledger": f"{LEDGERS.name}/{uuid4().hex}.sqlite3"}
     return Settings.model_construct(**{**Settings.model_construct().model_dump(), **fixed, **changes})

@@ -10,7 +10,7 @@ from qwen_grpc.errors import Overloaded
 from qwen_grpc.memory import limit_bytes, resident_bytes
 from qwen_grpc.pressure import BACK_S, Caps, Pressure, Shortage, soon
 
-CAPS = Caps(calls=2, request_bytes=100, rss_bytes=1000)
+CAPS = Caps(calls=2, request_bytes=100, rss_bytes=1000, lag_s=0.25)
 SERVICES = ("ChatService", "EmbeddingsService", "ImagesService", "VideosService", "ModelsService", "ChatsService")
 
 
@@ -95,9 +95,10 @@ def test_memory_over_its_limit_refuses_all_until_it_is_below_again() -> None:
     assert refused(pressure) == []
 
 
-def test_without_a_limit_no_amount_of_memory_refuses_anybody() -> None:
+def test_without_limits_neither_memory_nor_lag_refuses_anybody() -> None:
     pressure = Pressure(Caps(calls=1, request_bytes=1))
-    pressure.look(0.0, 0.0, 1 << 50)
+    for moment in range(10):
+        pressure.look(float(moment), 100.0, 1 << 50)
     assert refused(pressure) == []
 
 
