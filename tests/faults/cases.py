@@ -30,7 +30,7 @@ class Variant:
     """One way in which a fault comes.
 
     `play` is how a completion is answered, `state` what becomes of the
-    upstream as a whole. `asked` counts the completions that one question
+    upstream as a whole. `total_s` is what the gateway gives a call. `asked` counts the completions that one question
     costs; None where a number says nothing.
     """
 
@@ -40,6 +40,7 @@ class Variant:
     state: State | None = None
     face: Face = ENGINE
     clocks: Clocks | None = None
+    total_s: float | None = None
     asked: int | None = 1
 
     def __str__(self) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from broken_upstream import BrokenUpstream
 from cases import SHORT, Fault, Variant
-from faces import ENGINE, SITE, says
-from outcomes import CONNECT, IDLE, NO_EVENT, NO_HEADERS, PROTOCOL
+from faces import ENGINE, SITE, says, step
+from outcomes import CONNECT, IDLE, NO_EVENT, NO_HEADERS, PROTOCOL, TOTAL
 from raw_server import STREAM_HEAD, Step, chunk
 
 PING = chunk(b": ping\n\n")
@@ -35,6 +35,14 @@ def without_end(_: BrokenUpstream) -> Iterator[bytes]:
         yield chunk(PIECE)
 
 
+def nothing_much(_: BrokenUpstream) -> Iterator[bytes | float]:
+    """Events without words, in time for every clock but that of the call."""
+    yield ENGINE.begun
+    while True:
+        yield 0.05
+        yield chunk(step({"content": ""}))
+
+
 FAULTS = (
     Fault(1, "connection refused", [Variant("nobody listens", CONNECT, state=BrokenUpstream.absent, asked=0)]),
     Fault(
@@ -61,7 +69,14 @@ FAULTS = (
             Variant("comments", IDLE.after("Hi"), pings, clocks=SHORT),
         ],
     ),
-    Fault(8, "content without end: cut at 64 MiB", [Variant("64 MiB", PROTOCOL.after("x*"), without_end)]),
+    Fault(
+        8,
+        "content without end: cut at 64 MiB, or when the call has taken as long as one may",
+        [
+            Variant("64 MiB", PROTOCOL.after("x*"), without_end),
+            Variant("10 minutes, in small", TOTAL.after("Hi"), nothing_much, total_s=1.0),
+        ],
+    ),
     Fault(
         29,
         "an event that trickles in byte by byte",

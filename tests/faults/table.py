@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from answering import FAULTS as ANSWERING
 from cases import Fault
 from connecting import FAULTS as CONNECTING
-from outcomes import CONNECT, STORE, TLS, Failed
+from outcomes import CONNECT, SLOW, STORE, TLS, Failed
 from streaming import FAULTS as STREAMING
 
 HERE = "tests/faults"
@@ -77,9 +77,16 @@ ELSEWHERE = (
     Fault(
         43,
         "a client that does not read",
-        told=("the upstream is held back; memory is bounded", "the upstream is held back; memory is bounded"),
+        told=(
+            f"the upstream is held back, memory is bounded; {SLOW.over_grpc()} after 30 s",
+            "the upstream is held back, memory is bounded; cut after 30 s",
+        ),
         proofs=[
             f"{CLIENTS}::test_a_caller_that_does_not_read_holds_the_upstream_back",
+            "tests/integration/test_slow_clients.py::"
+            "test_a_grpc_client_that_does_not_read_is_given_up_with_a_reason_and_its_upstream_left",
+            "tests/integration/test_slow_clients.py::"
+            "test_a_rest_client_that_does_not_read_is_left_and_so_is_its_upstream",
             "tests/integration/test_slow_readers.py::"
             "test_a_client_that_does_not_read_holds_the_upstream_back_and_loses_nothing",
         ],

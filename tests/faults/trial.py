@@ -4,8 +4,8 @@ import asyncio
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -105,12 +105,12 @@ async def trial_of(face: Face, clocks: Clocks | None = None, **more: Any) -> Asy
                 yield Trial(face, upstream, doors, origin, logged)
 
 
-class Complaints(logging.Handler):
+@contextmanager
+def complaining() -> Iterator[list[str]]:
     """Collects what libraries call errors, such as an exception that nobody fetched."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
+    texts: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: texts.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger().addHandler(handler)
+    yield texts
+    logging.getLogger().removeHandler(handler)
