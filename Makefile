@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-engine test-clients test-all check fix proto golden docs bench bench-quick bench-gate bench-peers image clean lock
+.PHONY: help setup demo serve test test-engine test-clients test-all check fix proto golden docs load soak bench bench-quick bench-gate bench-peers image clean lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -76,6 +76,12 @@ golden: $(READY) ## Write the expected halves of the golden cases anew.
 
 docs: $(READY) ## Write the tables in README and docs anew.
 	$(BIN)/python scripts/tables.py
+
+load: $(READY) ## Prove what load does: memory, pace, leaving, slow readers, a storm; some minutes.
+	PYTHONPATH=.:tests $(BIN)/python -m load
+
+soak: $(READY) ## Ten minutes of mixed traffic with faults; memory is flat and nothing is left.
+	PYTHONPATH=.:tests $(BIN)/python -m load.soak --minutes 10
 
 bench: $(READY) ## Measure cost, latency and memory beside others; takes twenty minutes.
 	$(BIN)/python -m benchmarks
