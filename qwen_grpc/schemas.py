@@ -1,16 +1,20 @@
-"""JSON Schemas in requests: whether they are some, and whether a value follows one."""
+"""JSON Schemas in requests: whether they are some, and whether a value follows one.
+
+The library for it is loaded with the first schema: it takes three megabytes,
+and many gateways never see one.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
-
-from jsonschema import Draft7Validator, Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.validators import extend, validator_for
-from referencing import Registry
+from typing import TYPE_CHECKING, Any
 
 from qwen_grpc.errors import InvalidParameter
 from qwen_grpc.openai_json.jsontext import load_object
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 # How many schemas are remembered as good: agents send the same ones with each request.
 MAX_KNOWN = 4096
@@ -41,6 +45,10 @@ class Schemas:
 
 def check_schema(text: str, path: str) -> None:
     """Raises `InvalidParameter` unless the text is a JSON Schema; `path` is where it stands in the request."""
+    from jsonschema import Draft7Validator
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+
     try:
         schema = load_object(text)
         # Without `$schema` draft 7 is the most that every schema in use agrees with.
@@ -52,6 +60,10 @@ def check_schema(text: str, path: str) -> None:
         raise InvalidParameter(f"{path} is not the text of a JSON Schema", field=path) from error
 
 
+class LeadsNowhere(Exception):
+    """A schema with a reference to what is not in it."""
+
+
 class TooManyReferences(Exception):
     """A schema that refers to itself too often to be followed."""
 
@@ -60,16 +72,26 @@ def errors_of(text: str, value: Any) -> list[ValidationError]:
     """The first things that a schema, which was found good, has against a value; none if the value follows it.
 
     Formats are not looked at, nor are patterns: one may take hours to match.
-    Nothing is fetched. Raises `Unresolvable` for a reference that leads
-    nowhere, `TooManyReferences`, and `RecursionError`.
+    Nothing is fetched. Raises `LeadsNowhere`, `TooManyReferences`, and
+    `RecursionError`.
     """
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
     schema = load_object(text)
     kind = validator_for(schema, default=_usual(schema))
-    return list(islice(_bounded(kind)(schema, registry=Registry()).iter_errors(value), MAX_COMPLAINTS))
+    try:
+        return list(islice(_bounded(kind)(schema, registry=Registry()).iter_errors(value), MAX_COMPLAINTS))
+    except Unresolvable as error:
+        raise LeadsNowhere from error
 
 
 def _usual(schema: Any) -> Any:
     """The draft of a schema that does not say: the newest, unless it is none of that."""
+    from jsonschema import Draft7Validator, Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError:
@@ -79,6 +101,8 @@ def _usual(schema: Any) -> Any:
 
 def _bounded(kind: Any) -> Any:
     """The draft without patterns, and with a limit to how often references are followed."""
+    from jsonschema.validators import extend
+
     left = iter(range(MAX_REFERENCES))
     followed = {name: _counted(kind.VALIDATORS[name], left) for name in _REFERENCES if name in kind.VALIDATORS}
     return extend(kind, {**followed, "pattern": _unchecked})  # type: ignore[no-untyped-call]  # the stubs omit it

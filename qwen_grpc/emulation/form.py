@@ -2,15 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-from jsonschema.exceptions import ValidationError
-from referencing.exceptions import Unresolvable
+from typing import TYPE_CHECKING, Any
 
 from qwen_grpc.errors import InvalidParameter, Unsupported
 from qwen_grpc.openai_json.jsontext import load
-from qwen_grpc.schemas import TooManyReferences, errors_of
+from qwen_grpc.schemas import LeadsNowhere, TooManyReferences, errors_of
 from qwen_grpc.v1.chat_pb2 import CompleteChatRequest, ResponseFormat
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 FORMS = (ResponseFormat.TYPE_JSON_OBJECT, ResponseFormat.TYPE_JSON_SCHEMA)
 SCHEMA_PATH = "response_format.json_schema.schema"
@@ -71,8 +71,8 @@ class Form:
     def _breaks(self, value: Any) -> Complaint | None:
         try:
             errors = errors_of(self.schema, value)
-        except (Unresolvable, TooManyReferences) as error:
-            lost = isinstance(error, Unresolvable)
+        except (LeadsNowhere, TooManyReferences) as error:
+            lost = isinstance(error, LeadsNowhere)
             why = "leads nowhere within the schema" if lost else "is followed without an end in sight"
             raise InvalidParameter(f"{SCHEMA_PATH} has a $ref that {why}", field=SCHEMA_PATH) from None
         except RecursionError:
@@ -108,9 +108,9 @@ def unfenced(text: str) -> str:
     return text[opening.end() : -len(FENCE)].strip()
 
 
-def _quoting(error: ValidationError) -> str:
+def _quoting(error: "ValidationError") -> str:
     return f"at {error.json_path}: {error.message[:MAX_QUOTE]}."
 
 
-def _plain(error: ValidationError) -> str:
+def _plain(error: "ValidationError") -> str:
     return f"{error.json_path[:MAX_QUOTE]} breaks the schema's {error.validator}"
