@@ -63,13 +63,16 @@ class Connection(HttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request; the first of them wind the clock for its head."""
-        if self._http is None or self._http.stage is not Stage.REQUEST:
+        # Where the loop reads before it runs tasks, the first bytes come before the framework has set this.
+        http = getattr(self, "_http", None)
+        if http is None or http.stage is not Stage.REQUEST:
             self._begun_at = time.monotonic()
         super().data_received(data)
 
     def check_timeouts(self) -> None:
         """Ends what takes too long; the framework would give a head that trickles all the time in the world."""
-        if self._http is not None and self._http.stage is Stage.REQUEST:
+        http = getattr(self, "_http", None)
+        if http is not None and http.stage is Stage.REQUEST:
             self._time = self._begun_at
         super().check_timeouts()  # type: ignore[no-untyped-call]
 
