@@ -15,7 +15,7 @@ class Answered:
     text: str
 
     def check(self, way: str, outcome: Outcome) -> None:
-        assert outcome == Outcome(self.text, None)
+        assert outcome == Outcome(self.text, None), outcome if len(self.text) < 100 else len(outcome.text)
 
     def over_grpc(self) -> str:
         return "`OK`, every word"

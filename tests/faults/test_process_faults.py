@@ -125,8 +125,23 @@ async def test_a_clock_that_jumps_hangs_nothing_and_moves_no_wait(tmp_path: Path
         assert [status for status, _ in waits] == [429] * 4
         # The upstream asked for 7 seconds.
         assert all(7 - took - 1 <= wait <= 7 + 1 for _, wait in waits), (waits, took)
-        jump.write_text("600", encoding="utf-8")
-        await all_ways_are_well(gateway)
+        await answered_after_a_jump(gateway, http, jump)
+
+
+async def answered_after_a_jump(gateway: Running, http: httpx.AsyncClient, jump: Path) -> None:
+    """Ten minutes later, and back again.
+
+    The clock jumps for Python alone: gRPC's core tells deadlines by the real one, so there is none in this call.
+    """
+    jump.write_text("600", encoding="utf-8")
+    async with grpc.aio.insecure_channel(gateway.target) as channel:
+        doors = Doors(channel, http, gateway.ports["grpc"])
+        for way in ("REST whole", "REST stream"):
+            ALL_WELL.check(way, await WAYS[way](doors, question("Hello"), session()))
+        answer = await doors.chat.CompleteChat(request_of(question("Hello")), metadata=metadata())
+        assert answer.choices[0].message.content == ALL_WELL.text
+    jump.write_text("0", encoding="utf-8")
+    await all_ways_are_well(gateway)
 
 
 # -- files ----------------------------------------------------------------------------------------------------------
