@@ -14,7 +14,7 @@ import grpc
 import httpx
 import pytest
 import uvloop
-from both_doors import COMPLETIONS, WAYS, Doors, Outcome, question
+from both_doors import COMPLETIONS, WAYS, Doors, Outcome, metadata, question, request_of
 from broken_upstream import BrokenUpstream, broken_upstream
 from cases import SHORT
 from faces import DONE, ENGINE, SITE, STOP, says
@@ -104,8 +104,8 @@ async def test_a_full_disk_refuses_jobs_and_nothing_else_until_there_is_room(tmp
 @pytest.mark.asyncio
 async def test_a_clock_that_jumps_hangs_nothing_and_moves_no_wait(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(JUMPING, encoding="utf-8")
-    jump = tmp_path / "jump"
-    jump.write_text("0", encoding="utf-8")
+    set_clock = (tmp_path / "jump").write_text
+    set_clock("0")
     config = POOL.replace("HASH", hash_of(KEY_SECRET.encode(), "qk-team"))
     (tmp_path / "qwen-grpc.toml").write_text(config, encoding="utf-8")
     env = {"QWEN_KEY_SECRET": KEY_SECRET, "WEB_1": sessions(1)[0]}
@@ -118,29 +118,29 @@ async def test_a_clock_that_jumps_hangs_nothing_and_moves_no_wait(tmp_path: Path
         waits = []
         begun = time.monotonic()
         for seconds, content in (0, "[[sim:http_429]]"), (600, "Hello"), (-600, "Hello"), (0, "Hello"):
-            jump.write_text(str(seconds), encoding="utf-8")
+            set_clock(str(seconds))
             reply = await http.post(COMPLETIONS, json=question(content), headers={"authorization": "Bearer qk-team"})
             waits.append((reply.status_code, int(reply.headers["retry-after"])))
         took = time.monotonic() - begun
         assert [status for status, _ in waits] == [429] * 4
         # The upstream asked for 7 seconds.
         assert all(7 - took - 1 <= wait <= 7 + 1 for _, wait in waits), (waits, took)
-        await answered_after_a_jump(gateway, http, jump)
+        await answered_after_a_jump(gateway, http, set_clock)
 
 
-async def answered_after_a_jump(gateway: Running, http: httpx.AsyncClient, jump: Path) -> None:
+async def answered_after_a_jump(gateway: Running, http: httpx.AsyncClient, set_clock: Callable[[str], Any]) -> None:
     """Ten minutes later, and back again.
 
     The clock jumps for Python alone: gRPC's core tells deadlines by the real one, so there is none in this call.
     """
-    jump.write_text("600", encoding="utf-8")
+    set_clock("600")
     async with grpc.aio.insecure_channel(gateway.target) as channel:
         doors = Doors(channel, http, gateway.ports["grpc"])
         for way in ("REST whole", "REST stream"):
             ALL_WELL.check(way, await WAYS[way](doors, question("Hello"), session()))
         answer = await doors.chat.CompleteChat(request_of(question("Hello")), metadata=metadata())
         assert answer.choices[0].message.content == ALL_WELL.text
-    jump.write_text("0", encoding="utf-8")
+    set_clock("0")
     await all_ways_are_well(gateway)
 
 
