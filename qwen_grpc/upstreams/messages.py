@@ -197,6 +197,8 @@ class Response(Head):
 
     def close(self) -> None:
         """Closes the connection, unless the body has come to its end and the pool has it back already."""
+        # Nobody reads on, so nobody needs to be told of the end that this makes.
+        self._sink = self._waiter = None
         if self._timer is not None:
             self._timer.cancel()
         if self._line is not None:
@@ -241,6 +243,11 @@ class Response(Head):
             return
         try:
             wants_more = sink(self.take())
+        except asyncio.CancelledError:
+            # So says a client that has left; it is for the reader, and not for the loop that brought the bytes.
+            self._sink = self._waiter = None
+            waiter.cancel()
+            return
         except Exception as error:  # noqa: BLE001
             self._sink = self._waiter = None
             if not waiter.done():

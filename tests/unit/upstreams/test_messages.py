@@ -207,3 +207,29 @@ async def test_a_silence_ends_pouring_at_its_deadline_which_moves_with_what_come
     with pytest.raises(LookupError):
         await asyncio.wait_for(poured, 5.0)  # type: ignore[arg-type]
     response.close()
+
+
+@pytest.mark.asyncio
+async def test_a_sink_whose_client_has_left_cancels_the_reader_and_not_the_connection() -> None:
+    response = Response(request(), Watched())
+
+    def sink(_: bytes) -> bool:
+        raise asyncio.CancelledError
+
+    poured = response.pour(sink)
+    arrive(response, b"one")
+
+    with pytest.raises(asyncio.CancelledError):
+        await poured
+
+
+@pytest.mark.asyncio
+async def test_who_closes_while_pouring_is_told_of_no_error() -> None:
+    response = Response(request(), Watched())
+    poured = response.pour(lambda _: True)
+
+    response.close()
+    response.end(httpx.ReadError("the connection was closed"))
+
+    assert isinstance(poured, asyncio.Future)
+    assert not poured.done()
