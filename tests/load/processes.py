@@ -49,17 +49,22 @@ class Process:
     """A running program that says lines and, if it was made to, answers on its standard input."""
 
     process: asyncio.subprocess.Process
-    lines: list[str] = field(default_factory=list)
+    said: "asyncio.Queue[str]" = field(default_factory=asyncio.Queue)
+    complaints: list[str] = field(default_factory=list)
+    """What it said that nobody had asked for: it logs nothing but errors."""
+
+    async def listen(self) -> None:
+        """Reads on, so that the process never waits for us."""
+        assert self.process.stdout is not None
+        while line := await self.process.stdout.readline():
+            self.said.put_nowait(line.decode().rstrip("\n"))
 
     async def heard(self, words: str) -> int:
         """The port at the end of the line that begins with these words."""
-        assert self.process.stdout is not None
         async with asyncio.timeout(READY_S):
-            while line := (await self.process.stdout.readline()).decode().rstrip("\n"):
-                self.lines.append(line)
-                if found := re.match(rf"{words}.*?(\d+)$", line):
-                    return int(found[1])
-        raise RuntimeError(f"expected a line {words!r} with a port, got {self.lines}")
+            while not (found := re.match(rf"{words}.*?(\d+)$", await self.said.get())):
+                pass
+        return int(found[1])
 
     def memory(self) -> Memory:
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="utf-8")
@@ -78,13 +83,11 @@ class Process:
     async def tasks(self) -> Counter[str]:
         """The tasks of an observed gateway, by the names of their coroutines."""
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.write(b"tasks\n")
         async with asyncio.timeout(READY_S):
-            while line := await self.process.stdout.readline():
-                if line.startswith(b"{"):
-                    return Counter(json.loads(line))
-        raise RuntimeError("the gateway has ended")
+            while not (line := await self.said.get()).startswith("{"):
+                self.complaints.append(line)
+        return Counter(json.loads(line))
 
 
 @asynccontextmanager
@@ -99,11 +102,14 @@ async def started(*command: str, folder: str, environment: Mapping[str, str]) ->
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    running = Process(process)
+    listening = asyncio.create_task(running.listen())
     try:
-        yield Process(process)
+        yield running
     finally:
         process.kill()
-        await process.communicate()
+        await process.wait()
+        await listening
 
 
 @dataclass(frozen=True)

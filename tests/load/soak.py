@@ -117,6 +117,7 @@ async def soak(seconds: float) -> list[Figure]:
             none_of("tasks that are left", [f"{name} x{number}" for name, number in (after - before).items()]),
             Figure("upstream connections that are left", "0", str(upstream), upstream == 0),
             at_most("files and sockets more than before", open_after - open_before, 0, ""),
+            none_of("lines that the gateway logged as errors", bench.gateway.complaints),
             Figure("streams that still run upstream", "0", str(record["running"]), record["running"] == 0),
         ]
 

@@ -37,6 +37,7 @@ async def storm(count: int, seed: int = 1) -> list[Figure]:
         at_most(f"after {count} cut streams, the last upstream connection of one ends within", streams_s, BAR_S, "s"),
         at_most("and the last task of one within", tasks_s, BAR_S, "s"),
         none_of("tasks that are left", [f"{name} x{number}" for name, number in left.items()]),
+        none_of("lines that the gateway logged as errors", bench.gateway.complaints),
         none_of(f"errors of the steady streams beside it ({len(steady.clients)} of them)", steady.faults()),
         none_of("deltas lost, doubled or out of order", cut.disorder() + steady.disorder()),
         told("cut streams a second", f"{count / lasted:.0f}"),
