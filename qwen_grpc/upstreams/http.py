@@ -135,7 +135,7 @@ class Events:
         raise StopAsyncIteration
 
     async def pour(self, take: Callable[[list[bytes]], bool]) -> bool:
-        """Gives the events to `take` where they arrive, which wakes no task.
+        """Gives the events behind the first to `take` where they arrive, which wakes no task.
 
         Returns True once `take` wants no more, and False at the end of the stream.
         """

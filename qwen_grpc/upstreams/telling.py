@@ -94,9 +94,13 @@ class Telling:
                 waiting = take(self._told())
             return waiting is None and not self._ended
 
+        if not self._begun:
+            # Until the first event another clock runs, and a read of it may be here already.
+            waiting = take(await anext(self))
         try:
-            while not self._ended:
-                await self._poured(taken)
+            while waiting is not None or not self._ended:
+                if waiting is None:
+                    await self._poured(taken)
                 if waiting is not None:
                     before, waiting = waiting, None
                     await before

@@ -240,7 +240,7 @@ async def test_a_client_that_leaves_ends_the_watching_and_not_the_job() -> None:
         async with house.http.stream("POST", "/v1/videos/generations", json=body, headers=bearer()) as reply:
             await anext(reply.aiter_raw())
         assert house.gateway.rest is not None
-        await asyncio.wait_for(house.gateway.rest.running.idle(), 5)
+        await house.gateway.rest.running.idle(5)
         [job] = (await Videos(house.channel).page()).videos
         [*_, last] = await Videos(house.channel).watch(job.id)
 

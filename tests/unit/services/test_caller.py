@@ -16,6 +16,10 @@ def context(*metadata: tuple[str, str | bytes]) -> Any:
     return SimpleNamespace(invocation_metadata=lambda: metadata or None)
 
 
+def router() -> Router:
+    return Router(Snapshot(()))
+
+
 KEY = ApiKey("sk-0123456789abcdef0123456789abcdef")
 
 
@@ -30,7 +34,7 @@ KEY = ApiKey("sk-0123456789abcdef0123456789abcdef")
     ],
 )
 def test_a_credential_comes_in_the_forms_of_clients(metadata: list[tuple[str, str]]) -> None:
-    found: Credentials | None = credentials_of(context(*metadata))
+    found: Credentials | None = credentials_of(context(*metadata), router())
     assert found == KEY
 
 
@@ -39,12 +43,12 @@ def test_a_credential_comes_in_the_forms_of_clients(metadata: list[tuple[str, st
     [[], [("x-request-id", "1")], [("authorization", "")], [("authorization", "Bearer ")], [("authorization", b"x")]],
 )
 def test_a_call_without_credential(metadata: list[tuple[str, str | bytes]]) -> None:
-    assert credentials_of(context(*metadata)) is None
+    assert credentials_of(context(*metadata), router()) is None
     with pytest.raises(TokenMissing, match="^no credential came with the call; send 'authorization: Bearer"):
-        caller(context(*metadata), Router(Snapshot(()))).required()
+        caller(context(*metadata), router()).required()
 
 
 def test_a_credential_that_does_not_decode_is_not_shown() -> None:
     with pytest.raises(TokenMalformed) as failure:
-        credentials_of(context(("authorization", "Bearer eyJSECRET")))
+        credentials_of(context(("authorization", "Bearer eyJSECRET")), router())
     assert "SECRET" not in failure.value.message

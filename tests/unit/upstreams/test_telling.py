@@ -10,6 +10,7 @@ import pytest
 
 from qwen_grpc.answering import Answering
 from qwen_grpc.errors import QwenError, UpstreamError, UpstreamProtocol, UpstreamTruncated
+from qwen_grpc.upstreams.clocks import Clocks, Work
 from qwen_grpc.upstreams.http import Events, Reads
 from qwen_grpc.upstreams.messages import Request, Response, server_of
 from qwen_grpc.upstreams.openai_wire.answer import Answer, Dialect
@@ -46,8 +47,7 @@ class Place:
         async def last(message: StreamChatResponse) -> None:
             answer.end(message)
 
-        events = Events(Reads("here", self.response), b"", asyncio.get_running_loop().time() + 60, 60)
-        events._read = None
+        events = Events(Reads("here", self.response), b": hello\n\n", Clocks().waits(Work.ANSWERING))
         self.telling = Telling(answer, events, Ends(lambda message: message.start.SetInParent(), last))
 
     def arrive(self, *events: bytes) -> None:
@@ -69,16 +69,17 @@ async def settle() -> None:
 @pytest.mark.asyncio
 async def test_each_read_is_told_where_it_arrives_and_no_task_is_woken_for_it() -> None:
     place = Place()
+    place.arrive(event("first"))
     pouring = asyncio.create_task(place.telling.pour(place.take))
     await settle()
 
     place.arrive(event("a"))
     place.arrive(event("b"), event("c"))
-    assert place.seen == ["a", "bc"]
+    assert place.seen == ["first", "a", "bc"]
 
     place.arrive(event(finish="stop"), DONE)
     await asyncio.wait_for(pouring, 5.0)
-    assert place.seen == ["a", "bc", ""]
+    assert place.seen == ["first", "a", "bc", ""]
 
 
 @pytest.mark.asyncio
@@ -96,24 +97,26 @@ async def test_the_first_message_may_be_read_and_the_others_poured() -> None:
 
 
 @pytest.mark.asyncio
-async def test_nothing_is_told_until_what_the_last_message_gave_was_awaited() -> None:
+@pytest.mark.parametrize("which", [1, 2])
+async def test_nothing_is_told_until_what_the_last_message_gave_was_awaited(which: int) -> None:
     place, room = Place(), asyncio.get_running_loop().create_future()
 
     def take(message: StreamChatResponse) -> Awaitable[object] | None:
         place.take(message)
-        return room if len(place.seen) == 1 else None
+        return room if len(place.seen) == which else None
 
+    place.arrive(event("first"))
     pouring = asyncio.create_task(place.telling.pour(take))
     await settle()
     place.arrive(event("a"))
     place.arrive(event("b"))
     await settle()
     place.arrive(event("c"))
-    assert place.seen == ["a"]
+    assert place.seen == ["first", "a"][:which]
 
     room.set_result(None)
     await settle()
-    assert place.seen == ["a", "bc"]
+    assert place.seen == [["first", "abc"], ["first", "a", "bc"]][which - 1]
     pouring.cancel()
     await asyncio.gather(pouring, return_exceptions=True)
 
@@ -124,8 +127,9 @@ async def test_what_was_to_be_awaited_is_closed_when_the_reader_leaves_first() -
 
     def take(message: StreamChatResponse) -> Awaitable[object] | None:
         place.take(message)
-        return asyncio.sleep(60)
+        return asyncio.sleep(60) if len(place.seen) == 2 else None
 
+    place.arrive(event("first"))
     pouring = asyncio.create_task(place.telling.pour(take))
     await settle()
     place.arrive(event("a"))
@@ -134,7 +138,7 @@ async def test_what_was_to_be_awaited_is_closed_when_the_reader_leaves_first() -
     # A coroutine that nobody awaits would fail the test with a warning.
     with pytest.raises(asyncio.CancelledError):
         await pouring
-    assert place.seen == ["a"]
+    assert place.seen == ["first", "a"]
 
 
 @pytest.mark.asyncio
