@@ -1,12 +1,13 @@
 """F-45 to F-48: a full disk, clocks that jump, no files left, and a loop that stands still."""
 
 import asyncio
+import json
 import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import uvloop
 from both_doors import COMPLETIONS, WAYS, Doors, Outcome, metadata, question, request_of
 from broken_upstream import BrokenUpstream, broken_upstream
 from cases import SHORT
-from faces import DONE, ENGINE, SITE, STOP, says
+from faces import DONE, ENGINE, STOP, says
 from gateway_process import Running, gateway_process
 from http_wire import wire
 from operated import KEY_SECRET, hash_of, sessions
@@ -147,6 +148,16 @@ async def answered_after_a_jump(gateway: Running, http: httpx.AsyncClient, set_c
 # -- files ----------------------------------------------------------------------------------------------------------
 
 
+@asynccontextmanager
+async def engine_process(upstream: BrokenUpstream, folder: Path) -> AsyncIterator[Running]:
+    """A gateway before an engine, behind which nothing goes on."""
+    table = {"kind": "openai_engine", "base_url": f"{upstream.url}/v1", "caller_keys": ["*"], "dialect": "generic"}
+    lines = ["[upstreams.gpu]", *(f"{name} = {json.dumps(value)}" for name, value in table.items())]
+    (folder / "qwen-grpc.toml").write_text("\n".join(lines), encoding="utf-8")  # noqa: ASYNC240
+    async with gateway_process(upstream.url, folder, "--config", "qwen-grpc.toml") as gateway:
+        yield gateway
+
+
 def files(gateway: Running) -> set[int]:
     """The numbers of its open files. The limit is about numbers: the next one is always the lowest that is free."""
     return set(map(int, os.listdir(f"/proc/{gateway.process.pid}/fd")))
@@ -155,15 +166,15 @@ def files(gateway: Running) -> set[int]:
 @pytest.mark.asyncio
 async def test_a_process_without_files_left_says_so_and_recovers_by_itself(tmp_path: Path) -> None:
     async with (
-        broken_upstream(SITE) as upstream,
-        gateway_process(upstream.url, tmp_path) as gateway,
+        broken_upstream(ENGINE) as upstream,
+        engine_process(upstream, tmp_path) as gateway,
         grpc.aio.insecure_channel(gateway.target) as channel,
         httpx.AsyncClient(base_url=gateway.rest, timeout=20) as http,
         AsyncExitStack() as idle,
     ):
         doors = Doors(channel, http, gateway.ports["grpc"])
         for ask in WAYS.values():
-            assert await ask(doors, SITE.asked(), SITE.credentials) == Outcome("Hi", None)
+            assert await ask(doors, ENGINE.asked(), ENGINE.credentials) == Outcome("Hi", None)
         await upstream.forget_connections()
         before = files(gateway)
         numbers = set(range(max(before) + 4))
@@ -173,11 +184,11 @@ async def test_a_process_without_files_left_says_so_and_recovers_by_itself(tmp_p
         await until(lambda: files(gateway) >= numbers)
 
         for way, ask in WAYS.items():
-            CONNECT.check(way, await ask(doors, SITE.asked(), SITE.credentials))
+            CONNECT.check(way, await ask(doors, ENGINE.asked(), ENGINE.credentials))
         await idle.aclose()
         await until(lambda: len(files(gateway)) <= len(before) + 1)
         for ask in WAYS.values():
-            assert await ask(doors, SITE.asked(), SITE.credentials) == Outcome("Hi", None)
+            assert await ask(doors, ENGINE.asked(), ENGINE.credentials) == Outcome("Hi", None)
 
 
 # -- the loop -------------------------------------------------------------------------------------------------------
