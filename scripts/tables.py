@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 import contract
 import dashscope
 import faults
+import loads
 import measurements
 from behaviours import behaviours
 from clients import clients
@@ -316,6 +317,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "contract_beside": contract.beside,
     "contract_usage": contract.usage,
     "clients": clients,
+    "load": loads.figures,
+    "load_places": loads.places,
     "bench_bars": measurements.table("bars"),
     "bench_costs": measurements.table("costs"),
     "bench_latencies": measurements.table("latencies"),
