@@ -1,7 +1,6 @@
 """Hands messages from one task to another on the same event loop."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -27,7 +26,7 @@ class Slot:
         self.ended = False
         self._loop = loop
         # The first is in the slot; a second belongs to a writer who waits for the first to be taken.
-        self._messages: deque[Any] = deque()
+        self._messages: list[Any] = []
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._take: Take | None = None
@@ -73,7 +72,7 @@ class Slot:
                 await self._arrival()
             if not messages:
                 return EOF
-        message = messages.popleft()
+        message = messages.pop(0)
         if messages:
             _wake(self._writer)
         return message
