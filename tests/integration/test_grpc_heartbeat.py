@@ -1,13 +1,16 @@
 """A gRPC stream that has begun shows life while the upstream is silent; nobody takes that for an answer."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from both_doors import metadata, open_doors, question, request_of, site
+from both_doors import COMPLETIONS, metadata, open_doors, question, request_of, site
+from gateway_process import started
 from qwen_wire import CREATED, FINISHED, GOODBYE, MODELS, NEW_CHAT, said
 from raw_server import LAST_CHUNK, STREAM_HEAD, Script, chunk, raw_server
-from support import open_house
+from support import bearer, open_house
 
 from qwen_grpc.simulator import Behaviour
 from qwen_grpc.v1.chat_pb2 import StreamChatResponse
@@ -78,3 +81,26 @@ async def test_zero_sends_none_and_a_busy_stream_gets_none() -> None:
         gate.set()
         assert (await second) != NOTHING
         call.cancel()
+
+
+@pytest.mark.asyncio
+async def test_a_door_of_its_own_shows_none_of_them(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with upstream(silent(gate)) as server, open_doors(site(server.url), grpc_heartbeat=0.05) as doors:
+        words = ("rest_shim", "--target", f"127.0.0.1:{doors.grpc_port}", "--port", "0")
+        async with started(*words, folder=tmp_path, HEARTBEAT="0.3") as shim:
+            await shim.heard("REST listens on")
+            async with httpx.AsyncClient(base_url=shim.rest, timeout=20) as http:
+                body = question("Hello", stream=True)
+                async with http.stream("POST", COMPLETIONS, json=body, headers=bearer()) as reply:
+                    lines = reply.aiter_lines()
+                    read = [await anext(lines)]
+                    while not read[-1].startswith(": "):
+                        # The first comment: several empty messages have come by then.
+                        read.append(await anext(lines))
+                    gate.set()
+                    read += [line async for line in lines]
+    said = [line for line in read if line.startswith("data: ")]
+    assert len(said) == len(set(said))
+    assert all('"content"' in line or '"finish_reason"' in line for line in said[:-1])
+    assert said[-1] == "data: [DONE]"
