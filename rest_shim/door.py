@@ -52,6 +52,8 @@ class Connection(HttpProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begins to serve, unless there are as many connections as there may be."""
         self._slow, self._begun_at = None, time.monotonic()
+        # The framework sets it in a task, and the first bytes may come before that has begun.
+        self._http = None
         if len(self.connections) < self.app.config.MAX_CONNECTIONS:
             super().connection_made(transport)  # type: ignore[no-untyped-call]
             transport.set_write_buffer_limits(high=UNREAD_BYTES)
