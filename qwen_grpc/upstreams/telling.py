@@ -64,6 +64,7 @@ class Telling:
         # What has come already, and how it went on.
         self._message = StreamChatResponse() if message is None else message
         self._failure: QwenError | None = None
+        self._waiting: Awaitable[object] | None = None
         self._ended = answer.over
         self._begun = self._over = False
         if failure is not None:
@@ -85,32 +86,30 @@ class Telling:
 
     async def pour(self, take: Take) -> None:
         """Gives all further messages to `take`, where the reads arrive that bring them; raises how an answer failed."""
-        waiting: Awaitable[object] | None = None
 
         def taken(data: list[bytes]) -> bool:
-            nonlocal waiting
             self._decode(data)
             if self._message.deltas and not self._ended:
-                waiting = take(self._told())
-            return waiting is None and not self._ended
+                self._waiting = take(self._told())
+            return self._waiting is None and not self._ended
 
         if not self._begun:
             # Until the first event another clock runs, and a read of it may be here already.
-            waiting = take(await anext(self))
+            await _settled(take(await anext(self)))
         try:
-            while waiting is not None or not self._ended:
-                if waiting is None:
-                    await self._poured(taken)
-                if waiting is not None:
-                    before, waiting = waiting, None
-                    await before
+            while not self._ended:
+                await self._poured(taken)
+                waiting, self._waiting = self._waiting, None
+                await _settled(waiting)
         finally:
-            if asyncio.iscoroutine(waiting):
-                # Cancelled before it could be awaited.
-                waiting.close()
+            self._drop()
         async for message in self:
-            if (more := take(message)) is not None:
-                await more
+            await _settled(take(message))
+
+    def _drop(self) -> None:
+        """Closes what could not be awaited any more, because the reader was cancelled before."""
+        if asyncio.iscoroutine(self._waiting):
+            self._waiting.close()
 
     # -- on the way ---------------------------------------------------------------------------------------------------
 
@@ -170,3 +169,8 @@ class Telling:
         if self._message.deltas or (self._failure is None and (self._message.ListFields() or not self._begun)):
             return self._told()
         return None
+
+
+async def _settled(waiting: Awaitable[object] | None) -> None:
+    if waiting is not None:
+        await waiting
