@@ -33,7 +33,7 @@ ELSEWHERE = (
         4,
         "TLS: a certificate that is self-signed, of a stranger, expired, of another host; no TLS at all",
         told=_told(TLS),
-        proofs=[f"{HERE}/test_tls.py::test_a_server_without_a_valid_certificate_gets_nothing"],
+        proofs=[f"{HERE}/test_tls_faults.py::test_a_server_without_a_valid_certificate_gets_nothing"],
     ),
     Fault(
         38,
