@@ -31,7 +31,8 @@ async def test_open_streams_cost_little_memory_and_all_are_served() -> None:
 
 @pytest.mark.skipif(compiler() is None, reason="the upstream that keeps this pace is a program in C")
 async def test_many_fast_streams_arrive_in_time_and_in_few_messages() -> None:
-    met(await keep_pace(3.0))
+    # Deltas gather where the loop is late: on a machine that is fast enough, few have to.
+    met(await keep_pace(3.0, per_message=1.2))
 
 
 async def test_the_upstream_learns_within_a_second_that_a_caller_has_left() -> None:
