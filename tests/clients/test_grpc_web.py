@@ -112,7 +112,9 @@ async def test_a_page_that_leaves_or_waits_no_longer_stops_the_upstream(web: Web
     late = await web.page("[[sim:headers_only]]", "500")
     assert await web.house.simulator.hang_ups(2, within=1.0) == 2
     assert left == {"text": "word 0 word 1 word 2", "code": "Canceled", "details": []}
-    assert late == {"text": "", "code": "DeadlineExceeded", "details": []}
+    # The gateway says why shortly before the page's own clock rings; a slow machine may let that be first.
+    assert (late["text"], late["code"]) == ("", "DeadlineExceeded")
+    assert late["details"] in (["google.rpc.ErrorInfo", "google.rpc.RequestInfo"], [])
 
 
 @pytest.mark.asyncio
