@@ -12,7 +12,7 @@ import structlog
 from google.protobuf.message import Message
 
 from qwen_grpc.calls import Context, announce, notice
-from qwen_grpc.errors import ClientDeadline, InvalidParameter, QwenError, StateStoreUnavailable
+from qwen_grpc.errors import ClientDeadline, InvalidParameter, QwenError, StateStoreUnavailable, TokenMissing
 from qwen_grpc.ledger import Claim, Replies, Reply
 from qwen_grpc.ledger.replies import RENEW_S, key_hash
 from qwen_grpc.routing.callers import Caller
@@ -86,6 +86,9 @@ class Once:
     async def _once(
         self, key: str, request: Message, who: Caller, work: Callable[[], Awaitable[Done[M]]], kind: type[M]
     ) -> Done[M]:
+        if who.key is None and who.credentials is None:
+            text = f"an {KEY} tells requests of one caller apart: send a credential with it, or leave the key out"
+            raise TokenMissing(text)
         claim = Claim(await self.owners.of(who), key_hash(key), _hash(request))
         task = asyncio.create_task(self._claimed(claim, work))
         self._running.add(task)
